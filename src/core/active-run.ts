@@ -76,7 +76,7 @@ export class ActiveRun {
   /** Settles when the run has ended and everything about it is on disk, could not be written, or waits for room. */
   async settled(): Promise<void> {
     await this.log.ended
-    await this.log.saved
+    await this.log.save()
   }
 
   /** Settles when the run has ended and nothing about it waits to be written. */
@@ -110,7 +110,7 @@ export class ActiveRun {
     await Promise.race([clear.catch(() => {}), aborted(signal, this)])
     signal.throwIfAborted()
     this.#dispatch({ type: 'restarting', hasEvents: lastSeq > 0 })
-    await this.log.saved
+    await this.log.save()
   }
 
   async #emit(): Promise<void> {
@@ -138,7 +138,7 @@ export class ActiveRun {
         return log.storeAfter(this.#store())
       case 'drop':
         log.drop()
-        return void log.saved.then(() => this.#dispatch({ type: 'unstored', error: null }))
+        return void log.save().then(() => this.#dispatch({ type: 'unstored', error: null }))
       case 'update':
         return log.update(effect.patch)
       case 'append':

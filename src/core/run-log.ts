@@ -3,6 +3,7 @@
 // no room for waits in memory, and is written when there is room again.
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, toAppError } from '../errors.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
 import type { RunEvent } from './events.ts'
 import type { RunPatch, RunStore, StoredEvent } from './store.ts'
 
@@ -12,6 +13,16 @@ const windowChars = 1024 * 1024
 
 /** How much may wait to be written, in characters. */
 const unsavedCharsMax = 4 * 1024 * 1024
+
+/**
+ * Events are written together with those of the next moments, in milliseconds, unless somebody relies on them or there are many, in
+ * characters: a transaction for each word of an answer would cost more than everything else that is done with it.
+ */
+const groupMs = 250
+const groupChars = 64 * 1024
+
+/** What is written at once: how the run ended, and what waits for a person. */
+const isUrgentType = (type: RunEvent['type']) => type === 'run-end' || type === 'ask' || type === 'ask-answered'
 
 /** How many events are read at a time for a follower that is behind. */
 const pageSize = 200
@@ -32,6 +43,7 @@ type RunLogOptions = {
   store: RunStore
   /** The number of the last event in the store: a restarted run has some already. */
   lastSeq?: number
+  clock?: Pick<Clock, 'schedule'>
   onStoreError(error: unknown): void
   /** Settles when a write that found the disk full is to be tried again. */
   untilRetry?(): Promise<unknown>
@@ -54,7 +66,10 @@ export class RunLog {
   #heldSeq: number | null = null
   #unsaved: StoredEvent[] = []
   #unsavedChars = 0
+  readonly #clock: Pick<Clock, 'schedule'>
   #isFlushPlanned = false
+  /** Cancels the flush that waits for more events; null if none does. */
+  #cancelFlush: (() => void) | null = null
   /** Whether the next write shall not wait for others. */
   #isUrgent = false
   /** Whether the run is in the store, as soon as that is known. */
@@ -70,7 +85,8 @@ export class RunLog {
   #end: { refusal: AppError | null } | null = null
   #waiting: (() => void)[] = []
 
-  constructor({ id, store, lastSeq = 0, onStoreError, untilRetry }: RunLogOptions) {
+  constructor({ id, store, lastSeq = 0, clock = systemClock, onStoreError, untilRetry }: RunLogOptions) {
+    this.#clock = clock
     this.id = id
     this.#store = store
     this.#seq = lastSeq
@@ -79,13 +95,15 @@ export class RunLog {
     this.#untilRetry = untilRetry ?? (() => delay(retryMs, undefined, { ref: false }))
   }
 
-  /** Settles when everything up to now is on disk, could not be written, or waits for room on the disk. */
-  get saved(): Promise<void> {
+  /** Writes everything up to now. Settles when it is on disk, could not be written, or waits for room on the disk. */
+  save(): Promise<void> {
+    this.#flush()
     return this.#writes
   }
 
   /** Settles when nothing waits to be written, however long the disk is full. */
   async flushed(): Promise<void> {
+    this.#flush()
     await this.#writes
     if (this.#queue.length > 0) await new Promise<void>((resolve) => this.#flushed.push(resolve))
   }
@@ -114,7 +132,8 @@ export class RunLog {
     this.#unsaved.push(stored)
     this.#unsavedChars += sizeOf(event)
     this.#isUrgent ||= held
-    this.#planFlush()
+    if (held || isUrgentType(event.type) || this.#unsavedChars > groupChars) this.#planFlush()
+    else this.#cancelFlush ??= this.#clock.schedule(() => this.#planFlush(), groupMs)
     this.#trim()
     this.#wake()
   }
@@ -136,11 +155,18 @@ export class RunLog {
     this.#wake()
   }
 
+  /** Nothing waits for more events any longer. */
+  #flush(): void {
+    if (this.#cancelFlush !== null) this.#planFlush()
+  }
+
   /** Events that arrive while other writes are in progress are written together after them. */
   #planFlush(): void {
+    this.#cancelFlush?.()
+    this.#cancelFlush = null
     if (this.#isFlushPlanned) return
     this.#isFlushPlanned = true
-    this.write(async (store) => {
+    this.#enqueue(async (store) => {
       this.#isFlushPlanned = false
       const urgent = this.#isUrgent
       const batch = this.#unsaved.slice()
@@ -162,6 +188,11 @@ export class RunLog {
 
   /** Writes after all earlier writes. */
   write(write: Write): void {
+    this.#flush()
+    this.#enqueue(write)
+  }
+
+  #enqueue(write: Write): void {
     this.#queue.push(write)
     this.#writes = this.#writes.then(() => this.#drain())
   }

@@ -151,7 +151,7 @@ class RunRegistry implements Runs {
 
   async saved(): Promise<void> {
     const runs = [...this.#runs.values()]
-    await Promise.all(runs.map((run) => (isClosing(run.phase) ? run.settled() : run.log.saved)))
+    await Promise.all(runs.map((run) => (isClosing(run.phase) ? run.settled() : run.log.save())))
   }
 
   follow(id: string, afterSeq: number): AsyncGenerator<StoredEvent> {

@@ -2,16 +2,18 @@
 // store.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { RunEvent } from '../../src/core/events.ts'
 import { RunLog } from '../../src/core/run-log.ts'
 import type { Store, StoredEvent } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { runRecord, textEvent, textEvents } from '../contract/store-records.ts'
+import { HandClock } from '../helpers/hand-clock.ts'
 import { withOverrides } from './runs-scene.ts'
 
 type Parts = { log: RunLog; store: Store; errors: string[]; retryNow: () => void }
 
-async function setUp(wrap = (store: Store) => store): Promise<Parts> {
+async function setUp(wrap = (store: Store) => store, clock?: HandClock): Promise<Parts> {
   const store = openMemoryStore()
   await store.createRun(runRecord('run_1'))
   const errors: string[] = []
@@ -25,6 +27,7 @@ async function setUp(wrap = (store: Store) => store): Promise<Parts> {
     store: wrap(store),
     onStoreError: (error) => errors.push(String(error)),
     untilRetry,
+    ...(clock ? { clock } : {}),
   })
   log.storeAfter(Promise.resolve(true))
   return { log, store, errors, retryNow: () => retryNow() }
@@ -50,7 +53,7 @@ test('a follower gets all events after any position, before and after the end', 
   const { log } = await setUp()
   append(log, 1, 10)
   const early = Array.from({ length: 13 }, (_, after) => collect(log.follow(after)))
-  await log.saved
+  await log.save()
   append(log, 11, 20)
   log.end(null)
   const late = Array.from({ length: 22 }, (_, after) => collect(log.follow(after)))
@@ -68,7 +71,7 @@ test('followers at different paces each get 3,000 events once and in order', asy
   const following = [1, 2, 3, 10, 100, 10_000].map((often) => collect(log.follow(0), everySoOften(often)))
   for (let first = 1; first <= 3000; first += 100) {
     append(log, first, first + 99)
-    await (first % 500 === 1 ? log.saved : turn())
+    await (first % 500 === 1 ? log.save() : turn())
     if (first % 700 === 1) following.push(collect(log.follow(0), everySoOften(5)))
   }
   log.end(null)
@@ -108,7 +111,7 @@ test('a follower that is behind the events in memory reads from the store', asyn
   append(log, 1, 1)
   const first = await slow.next()
   append(log, 2, 2000)
-  await log.saved
+  await log.save()
   log.end(null)
   assert.deepEqual([first.value, ...(await collect(slow))], textEvents(1, 2000))
   assert.ok(reads.length > 0 && reads.every((after) => after < 2000 - 512), reads.join())
@@ -142,7 +145,7 @@ test('fewer events with long texts stay in memory, and none is lost', async () =
   )
   const text = 'ä'.repeat(100_000)
   for (let count = 0; count < 40; count++) log.append(textEvent(`${count} ${text}`))
-  await log.saved
+  await log.save()
   log.end(null)
   const all = await collect(log.follow(0))
   assert.deepEqual(
@@ -165,12 +168,69 @@ test('nothing is written about a run that is not in the store', async () => {
   log.storeAfter(Promise.resolve(false))
   append(log, 1, 1000)
   log.update({ status: 'failed' })
-  await log.saved
+  await log.save()
   log.end(null)
   assert.deepEqual(await collect(log.follow(0)), textEvents(1, 1000))
   assert.equal(await store.lastSeq('run_1'), 0)
   assert.equal((await store.run('run_1'))?.status, 'queued')
   assert.deepEqual(errors, [])
+})
+
+const question = { type: 'ask', requestId: 'ask_1', kind: 'tool', tool: 'Bash', input: {} } as unknown as RunEvent
+
+test('the pieces of an answer are written together, and wait at most 250 ms', async () => {
+  const clock = new HandClock()
+  const writes: number[] = []
+  const { log, store } = await setUp(
+    (inner) =>
+      withOverrides(inner, {
+        appendEvents: (id, batch, options) => {
+          writes.push(batch.length)
+          return inner.appendEvents(id, batch, options)
+        },
+      }),
+    clock,
+  )
+  const following = log.follow(0)
+  append(log, 1, 10)
+  assert.equal((await following.next()).value?.seq, 1, 'nobody waits for that')
+  await clock.advance(249)
+  append(log, 11, 12)
+  assert.deepEqual(writes, [])
+  await clock.advance(1)
+  assert.deepEqual(writes, [12])
+  append(log, 13, 15)
+  await log.save()
+  assert.deepEqual(writes, [12, 3], 'what is asked for is written')
+  await clock.advance(1000)
+  assert.deepEqual(writes, [12, 3])
+  assert.deepEqual(await store.events('run_1', 0, 100), textEvents(1, 15))
+})
+
+test('an end, a wait for a person, a change of the record and much text are written at once', async () => {
+  const long = textEvent('x'.repeat(70_000))
+  const steps: ((log: RunLog) => void)[] = [
+    (log) => log.append(question),
+    (log) => log.append(long),
+    (log) => log.update({ status: 'running' }),
+    (log) => log.append(textEvent('end'), { held: true }),
+  ]
+  for (const step of steps) {
+    const written = Promise.withResolvers<number>()
+    const { log } = await setUp(
+      (inner) =>
+        withOverrides(inner, {
+          appendEvents: (id, batch, options) => {
+            written.resolve(batch.length)
+            return inner.appendEvents(id, batch, options)
+          },
+        }),
+      new HandClock(),
+    )
+    append(log, 1, 3)
+    step(log)
+    assert.ok((await written.promise) >= 3)
+  }
 })
 
 test('a store that fails to write events is reported, and followers that keep up miss nothing', async () => {
@@ -184,6 +244,7 @@ test('a store that fails to write events is reported, and followers that keep up
   }
   log.end(null)
   assert.deepEqual(await following, textEvents(1, 2000))
+  await log.save()
   assert.deepEqual(new Set(errors), new Set(['Error: disk full']))
 })
 
@@ -196,9 +257,9 @@ test('a follower gets an error if events were lost, not a sequence with a gap', 
     }),
   )
   append(log, 1, 10)
-  await log.saved
+  await log.save()
   append(log, 11, 1000)
-  await log.saved
+  await log.save()
   log.end(null)
   await assert.rejects(collect(log.follow(0)), { code: 'internal' })
 })
@@ -249,11 +310,11 @@ test('while the disk is full everything waits in order, held events are shown, a
     }),
   )
   append(log, 1, 3)
-  await log.saved
+  await log.save()
   for (const { event } of textEvents(4, 4)) log.append(event, { held: true })
   log.update({ status: 'succeeded' })
   log.end(null)
-  await log.saved
+  await log.save()
   assert.deepEqual(await collect(log.follow(0)), textEvents(1, 4))
   assert.equal(tries, 1)
   let isFlushed = false
@@ -261,7 +322,7 @@ test('while the disk is full everything waits in order, held events are shown, a
     isFlushed = true
   })
   retryNow()
-  await log.saved
+  await log.save()
   await turn()
   // Reported once, however often it is tried.
   assert.deepEqual([tries, isFlushed, errors.length], [2, false, 1])
