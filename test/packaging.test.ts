@@ -340,7 +340,7 @@ function exampleHome(t: TestContext): string {
 
 function configFrom(home: string, flags: Record<string, unknown>, environment: Record<string, string> = {}): Config {
   const input = { flags, environment: { HOME: home, ...environment }, cwd: home, isTerminal: true }
-  return loadConfig({ ...input, machine: { cores: 2, memoryBytes: 8e9 } }).config
+  return loadConfig({ ...input, machine: { memoryBytes: 8e9 } }).config
 }
 
 for (const [key, example] of Object.entries(examples) as [keyof Config, unknown][]) {

@@ -1,6 +1,6 @@
 // Merges flags, the environment, the configuration file and the defaults into one Config. Only this file and sources.ts
 // may read the process's environment.
-import { availableParallelism, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import path from 'node:path'
 import {
   type Config,
@@ -109,5 +109,5 @@ function refuseCrossedTimeouts(config: Config, sources: ConfigSource[]): void {
 function thisMachine(): Machine {
   // In a container the kernel's limit counts, not the machine's memory.
   const limit = process.constrainedMemory()
-  return { cores: availableParallelism(), memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem() }
+  return { memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem() }
 }

@@ -23,7 +23,7 @@ import {
 
 const permissionModeSchema = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'])
 
-export type Machine = { cores: number; memoryBytes: number }
+export type Machine = { memoryBytes: number }
 
 /** What a default or a check may depend on, besides the value itself. */
 export type Context = BaseFolders & { dataFolder: string; isTerminal: boolean; machine: Machine }
@@ -225,7 +225,7 @@ export const configOptions = {
     description: 'maximum number of live claude processes',
     accepted: 'give an integer from 1 to 256',
     default: (context) => usualProcessCount(context.machine),
-    defaultText: 'from memory and cores, 2 to 16',
+    defaultText: 'from memory, 2 to 64',
     schema: () => integer(1, 256),
   }),
   keepAliveMs: option({
@@ -333,8 +333,9 @@ export const configFileOption = {
 
 const mebibyte = 1024 * 1024
 
-function usualProcessCount({ cores, memoryBytes }: Machine): number {
-  return Math.min(16, Math.max(2, Math.min(2 * cores, Math.floor(memoryBytes / (512 * mebibyte)))))
+/** A process has about 115 MB of its own: half of the memory, at most. Runs wait for a model most of their time, and need no core. */
+function usualProcessCount({ memoryBytes }: Machine): number {
+  return Math.min(64, Math.max(2, Math.floor(memoryBytes / (256 * mebibyte))))
 }
 
 const permissionModes = z

@@ -21,8 +21,11 @@ const unsavedCharsMax = 4 * 1024 * 1024
 const groupMs = 250
 const groupChars = 64 * 1024
 
-/** What is written at once: how the run ended, and what waits for a person. */
-const isUrgentType = (type: RunEvent['type']) => type === 'run-end' || type === 'ask' || type === 'ask-answered'
+/**
+ * What is written at once: that the run began, so that the numbers of one that begins again go on; how it ended; and what waits for a
+ * person.
+ */
+const writtenAtOnce: ReadonlySet<RunEvent['type']> = new Set(['run-start', 'run-end', 'ask', 'ask-answered'])
 
 /** How many events are read at a time for a follower that is behind. */
 const pageSize = 200
@@ -132,7 +135,7 @@ export class RunLog {
     this.#unsaved.push(stored)
     this.#unsavedChars += sizeOf(event)
     this.#isUrgent ||= held
-    if (held || isUrgentType(event.type) || this.#unsavedChars > groupChars) this.#planFlush()
+    if (held || writtenAtOnce.has(event.type) || this.#unsavedChars > groupChars) this.#planFlush()
     else this.#cancelFlush ??= this.#clock.schedule(() => this.#planFlush(), groupMs)
     this.#trim()
     this.#wake()

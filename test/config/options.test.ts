@@ -10,7 +10,7 @@ import { configOptions } from '../../src/config/options.ts'
 import { ConfigError } from '../../src/config/sources.ts'
 import { nearestName } from '../../src/platform/did-you-mean.ts'
 
-const machine = { cores: 4, memoryBytes: 8 * 1024 ** 3 }
+const machine = { memoryBytes: 8 * 1024 ** 3 }
 
 /** A home, a working folder and a folder for the configuration file. */
 function makeUserFolders(t: TestContext): { home: string; work: string; usualFile: string } {
@@ -61,7 +61,7 @@ test('without any setting the defaults apply', (t) => {
     dataDir: path.join(userFolders.home, '.local', 'share', 'claude-serve'),
     database: null,
     warm: 1,
-    maxProcesses: 8,
+    maxProcesses: 32,
     keepAliveMs: 600_000,
     requestTimeoutMs: 300_000,
     approvalTimeoutMs: 600_000,
@@ -270,15 +270,15 @@ test('a file that is named by a flag or the environment must exist', (t) => {
   })
 })
 
-const machines: [cores: number, gibibytes: number, processes: number][] = [
-  [1, 0.5, 2],
-  [2, 8, 4],
-  [4, 2, 4],
-  [32, 256, 16],
+const machines: [gibibytes: number, processes: number][] = [
+  [0.25, 2],
+  [2, 8],
+  [8, 32],
+  [256, 64],
 ]
-for (const [cores, gibibytes, processes] of machines) {
-  test(`${cores} cores and ${gibibytes} GiB allow ${processes} processes`, (t) => {
-    const { config } = load(t, { machine: { cores, memoryBytes: gibibytes * 1024 ** 3 } })
+for (const [gibibytes, processes] of machines) {
+  test(`${gibibytes} GiB allow ${processes} processes`, (t) => {
+    const { config } = load(t, { machine: { memoryBytes: gibibytes * 1024 ** 3 } })
     assert.equal(config.maxProcesses, processes)
   })
 }

@@ -1,5 +1,6 @@
 // How many processes there may be, how long they live, and how long each step may take. The operator's settings decide some of these
 // (see config/options.ts); the others are fixed here.
+import { availableParallelism } from 'node:os'
 import type { WorkerLimits } from '../process/worker-context.ts'
 import type { TurnLimits } from '../turn/turn.ts'
 
@@ -7,6 +8,8 @@ export type PoolLimits = {
   /** Spare processes kept ready for each profile in recent use. */
   warm: number
   maxProcesses: number
+  /** How many of them may be starting at the same time: each needs a core for half a second. */
+  startsMax: number
   queueLimit: number
   /** How long an idle conversation keeps its process, in milliseconds. */
   keepAliveMs: number
@@ -20,6 +23,7 @@ export type PoolLimits = {
 }
 
 export const defaultPoolLimits = {
+  startsMax: availableParallelism(),
   startSpacingMs: 250,
   recentMs: 3_600_000,
   requestsMax: 150,

@@ -5,6 +5,7 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Observer } from '../../core/observer.ts'
 import { shuttingDown, toAppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { memoryWatch } from '../../platform/memory-pressure.ts'
 import { canContinue, profileKey } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import type { PoolLimits } from './limits.ts'
@@ -32,6 +33,7 @@ export type SchedulerContext = {
   spawn: Spawn
   clock: Clock
   observer?: Pick<Observer, 'onProcessStart'>
+  isMemoryShort?: () => boolean
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }
 
@@ -47,6 +49,7 @@ export class Scheduler {
   readonly #holders = new Map<PoolWorker, string | null>()
   readonly #recentProfiles: RecentProfiles
   readonly #pacer: StartPacer
+  readonly #isMemoryShort: () => boolean
   #stopHousekeeping = () => {}
   #isClosed = false
   #models: readonly ModelInfo[] | null = null
@@ -55,6 +58,7 @@ export class Scheduler {
     const { clock } = context
     this.#limits = limits
     this.#context = context
+    this.#isMemoryShort = context.isMemoryShort ?? memoryWatch(() => clock.now())
     this.#recentProfiles = new RecentProfiles(clock)
     this.#pacer = new StartPacer({ spacingMs: limits.startSpacingMs, clock, onReady: () => this.#dispatch() })
     this.#keepHouse()
@@ -114,6 +118,10 @@ export class Scheduler {
     await Promise.all([...this.#workers].map((worker) => worker.retire(deadlineMs)))
   }
 
+  #count(state: PoolWorker['state']): number {
+    return [...this.#workers].filter((worker) => worker.state === state).length
+  }
+
   #keepHouse(): void {
     const { min, max } = housekeepingMs
     const everyMs = Math.min(Math.max(this.#limits.keepAliveMs, min), max)
@@ -141,7 +149,7 @@ export class Scheduler {
     if (this.#hasEnough(waiter)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
-    const hasRoom = this.#workers.size < this.#limits.maxProcesses
+    const hasRoom = this.#hasRoom()
     const reserved = reservedFromAuxiliary(this.#workers, waiter, hasRoom)
     const worker = holder ?? idleWorkerFor(this.#workers, waiter, reserved)
     if (worker !== null) return this.#assign(worker, waiter)
@@ -149,6 +157,12 @@ export class Scheduler {
     if (coming !== -1) starting.splice(coming, 1)
     else if (!hasRoom) this.#makeRoom(reserved)
     else this.#start(waiter, spawnModeFor(waiter.request), waiter)
+  }
+
+  /** Whether one more process may live. The first always may, however short the memory is. */
+  #hasRoom(): boolean {
+    const { size } = this.#workers
+    return size < this.#limits.maxProcesses && (size === 0 || !this.#isMemoryShort())
   }
 
   #hasEnough(waiter: Waiter): boolean {
@@ -180,8 +194,7 @@ export class Scheduler {
 
   /** Ends the least recently used idle process. There is room once it is gone; dispatch is called then. */
   #makeRoom(reserved: PoolWorker | null): void {
-    const isUnderWay = [...this.#workers].some((worker) => worker.state === 'ending')
-    if (!isUnderWay) void leastRecentlyUsed(this.#workers, reserved)?.retire()
+    if (this.#count('ending') === 0) void leastRecentlyUsed(this.#workers, reserved)?.retire()
   }
 
   #assign(worker: PoolWorker, waiter: Waiter): void {
@@ -218,6 +231,8 @@ export class Scheduler {
 
   /** Null if nothing was started. A waiter hears of what the system refuses at once. */
   #trySpawning(spec: SpawnSpec, mode: SpawnMode, waiter: Waiter | null): PoolWorker | null {
+    // When one of them is ready, everything that waits is looked at again.
+    if (this.#count('starting') >= this.#limits.startsMax) return null
     if (!this.#pacer.mayStart(waiter === null)) return null
     try {
       const worker = this.#context.spawn(spec, mode)
@@ -261,6 +276,8 @@ export class Scheduler {
       const isUnused = this.#isAbandoned(worker) || (!isWanted && worker.lastUsedAt < longAgo)
       if (worker.state === 'idle' && isUnused) void worker.retire()
     }
+    // One at a time: what it gives back shows when it is gone.
+    if (this.#isMemoryShort() && this.#workers.size > 1) this.#makeRoom(null)
   }
 
   /** Whether it has read a conversation's file for a run that no longer waits: another program may continue that file. */
@@ -280,7 +297,7 @@ export class Scheduler {
       const spares = [...this.#workers].filter((worker) => isSpare(worker, key, spec.fingerprint))
       for (const spare of spares.slice(0, this.#limits.warm)) wanted.add(spare)
       if (spares.length >= this.#limits.warm) continue
-      if (this.#workers.size < this.#limits.maxProcesses) return this.#start(spec, spareSpawnMode(), null)
+      if (this.#hasRoom()) return this.#start(spec, spareSpawnMode(), null)
       const victim = leastValuable(this.#workers, wanted, spec.usedAt)
       // One that can be rewound is as good as a spare, and no process has to start for it.
       if (victim !== null && canBeRewound(victim, key, spec.fingerprint)) wanted.add(victim)

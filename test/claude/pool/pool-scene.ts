@@ -57,9 +57,12 @@ export const fixedPrompt = (name: string): Partial<RunRequest> => ({
   options: { ...noOptions, systemPrompt: `${name} ` },
 })
 
-export type SceneOptions = { limits?: Partial<PoolLimits>; isManual?: boolean }
+export type SceneOptions = { limits?: Partial<PoolLimits>; isManual?: boolean; isMemoryShort?: () => boolean }
 
-export function openPool(t: TestContext, { limits, isManual = false }: SceneOptions = {}): PoolScene {
+export function openPool(
+  t: TestContext,
+  { limits, isManual = false, isMemoryShort = () => false }: SceneOptions = {},
+): PoolScene {
   const folders = makeFolders(t)
   const clock = new HandClock()
   const spawner = new FakeSpawner(clock, { isManual })
@@ -71,6 +74,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
       ...defaultPoolLimits,
       warm: 0,
       maxProcesses: 2,
+      startsMax: 9,
       queueLimit: 9,
       keepAliveMs: 60_000,
       startSpacingMs: 0,
@@ -79,6 +83,7 @@ export function openPool(t: TestContext, { limits, isManual = false }: SceneOpti
     {
       spawn: spawner.spawn,
       clock,
+      isMemoryShort,
       claude: async () => ({ path: '/claude', version: '2.1.330', state: 'stamp' }),
       environment: { HOME: folders.home },
       configDir: folders.configDir,

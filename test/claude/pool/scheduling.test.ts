@@ -56,6 +56,53 @@ test('runs that wait get their processes in order of arrival', async (t) => {
   assert.deepEqual(spawner.workers[0]?.prompts, names)
 })
 
+test('as many processes start at the same time as there are cores', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 5, startsMax: 2 }, isManual: true })
+  const names = ['one', 'two', 'three', 'four']
+  const runs = []
+  for (const name of names) runs.push(await run(name))
+  assert.equal(spawner.workers.length, 2)
+  spawner.workers[0]?.start()
+  await settle()
+  assert.deepEqual(pool.stats().processes, { live: 3, idle: 0, spare: 0, busy: 1, starting: 2, max: 5 })
+  for (let count = 1; count < names.length; count++) {
+    spawner.workers[count]?.start()
+    await settle()
+  }
+  assert.equal(spawner.workers.length, 4)
+  for (const name of names) await reply(name)
+  for (const each of runs) assertSucceeded(each)
+})
+
+test('when memory is short, no process is started beside others, and idle ones end', async (t) => {
+  let isShort = false
+  const { run, reply, spawner, pool, clock } = openPool(t, {
+    limits: { maxProcesses: 9 },
+    isMemoryShort: () => isShort,
+  })
+  for (const name of ['one', 'two', 'three']) await run(name)
+  for (const name of ['one', 'two']) await reply(name)
+  isShort = true
+  const waiting = [await run('four'), await run('five'), await run('six')]
+  // The one that was idle beside the first of them is ended.
+  assert.deepEqual([spawner.live.length, pool.stats().queue.waiting], [2, 2])
+  for (const name of ['three', 'four', 'five', 'six']) await reply(name)
+  for (const each of waiting) assertSucceeded(each)
+  await clock.advance(20_000)
+  assert.equal(spawner.live.length, 1, 'one is left')
+  assert.equal(spawner.workers.length, 3)
+  isShort = false
+  for (const name of ['seven', 'eight']) await run(name)
+  assert.equal(spawner.live.length, 2)
+})
+
+test('however short memory is, the first process starts', async (t) => {
+  const { run, reply } = openPool(t, { isMemoryShort: () => true })
+  const first = await run('one')
+  await reply('one')
+  assertSucceeded(first)
+})
+
 test('room is made in order of arrival too', async (t) => {
   const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 2 } })
   await run('one')
