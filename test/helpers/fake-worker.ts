@@ -71,6 +71,11 @@ export class FakeWorker implements PoolWorker {
     return this.#conversation
   }
 
+  /** As if it had one prompt at a time. */
+  promptDistance(text: string): 0 | 2 {
+    return this.#conversation?.start.systemPrompt === text ? 0 : 2
+  }
+
   get requests() {
     return this.#requests
   }

@@ -141,7 +141,8 @@ const constants = [
   /^--disallowedTools=ScheduleWakeup$/,
   /^--(session-id|resume)=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
   /^--settings$/,
-  /^\{"attribution":\{"commit":"","pr":""\}\}$/,
+  // Of the options of the plugin for system prompts each is one character.
+  /^\{("attribution":\{"commit":"","pr":""\},?)?("pluginConfigs":\{"claude-serve@inline":\{"options":\{("u[0-9a-f]+":"(\\?.|\\u000b)",?)+\}\}\})?\}$/,
 ]
 
 async function checkArguments(...requested: Way[]): Promise<void> {

@@ -147,7 +147,7 @@ for (const [name, request] of plain) {
           assert.ok(!everything.includes(word), word)
         }
         const [, folder] = /working directory: ([^\\"]+)/i.exec(raw) ?? []
-        assert.match(folder ?? '', /\/claude-serve-\w{6}$/)
+        assert.match(folder ?? '', /\/claude-serve-[0-9a-f]{12}$/)
         assert.doesNotMatch(raw, new RegExp(`/(home|Users)/${userInfo().username}\\b`))
       },
     )

@@ -48,12 +48,13 @@ function fixedThinking({ fixed }: Profile): Options {
   }
 }
 
+/** Without this, a client's tool named Bash would add instructions about git. */
+export const plainSettings = { attribution: { commit: '', pr: '' } }
+
 export const plainOptions = (profile: Profile): Options => ({
   strictMcpConfig: true,
   permissionPrompts: 'none',
   extraArgs: { restricted: null, 'disable-slash-commands': null },
-  // Without this, a client's tool named Bash would add instructions about git.
-  settings: { attribution: { commit: '', pr: '' } },
   hooks: { PreToolUse: [{ hooks: [deferCalls(profile)] }] },
   ...fixedThinking(profile),
 })

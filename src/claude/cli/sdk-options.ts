@@ -3,8 +3,9 @@
 import type { Options } from '@anthropic-ai/claude-agent-sdk'
 import { passedRows } from '../../core/run-options.ts'
 import { toDraft07 } from '../../platform/json-schema.ts'
-import { plainOptions } from './plain-mode-options.ts'
+import { plainOptions, plainSettings } from './plain-mode-options.ts'
 import type { Profile } from './profile.ts'
+import { promptSettings } from './prompt-switch.ts'
 
 /** The conversation that a process is spawned with. `sessionId` is its id from then on. */
 export type SpawnMode =
@@ -40,6 +41,12 @@ const withoutLaterTools = ({ disallowedTools }: Profile): Options => ({
   disallowedTools: [...(disallowedTools ?? []), ...laterTools],
 })
 
+/** Beside those of its files. */
+function settings({ plain, prompt }: Profile): Pick<Options, 'settings'> {
+  const own = { ...(plain ? plainSettings : {}), ...(prompt.kind === 'by-turn' ? promptSettings : {}) }
+  return Object.keys(own).length === 0 ? {} : { settings: own }
+}
+
 export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
   const { jsonSchema, permissionMode } = profile
   return {
@@ -57,6 +64,7 @@ export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
     permissionMode,
     includePartialMessages: true,
     mcpServersDelivery: 'initialize',
+    ...settings(profile),
     // A reused process holds many conversations; each is written to a file of its own (claude/sessions/transcript.ts).
     ...(profile.reusable ? { persistSession: false } : conversation(mode)),
   }

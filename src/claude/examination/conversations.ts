@@ -37,7 +37,8 @@ const answerSchema = {
 }
 
 const usualModel = 'sonnet'
-const usualPrompt = 'Be brief.\n\nAnswer in English.'
+/** With what the CLI would trim or fill in, in a file. */
+const usualPrompt = ' Be brief.\r\n\nAnswer in $'.concat('{CLAUDE_PLUGIN_ROOT}.\n')
 
 /** How a conversation differs from the usual one. */
 type Difference = { systemPrompt?: string; model?: string; isMarked?: boolean; tools?: ClientTool[] }

@@ -4,6 +4,7 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import type { ExecutableId } from '../cli/abilities.ts'
 import type { Profile, Turn } from '../cli/profile.ts'
+import type { PromptDistance } from '../cli/prompt-switch.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import type { LoadedConversation } from '../process/loaded-conversation.ts'
 import type { TurnProcess } from '../process/turn-process.ts'
@@ -36,6 +37,8 @@ export type PoolWorker = {
    * Every tool that was ever offered here, by name: the CLI keeps a tool's first definition, whichever server offers it.
    */
   readonly knownTools: ReadonlyMap<string, string>
+  /** How near it is to using the system prompt. */
+  promptDistance(text: string): PromptDistance
   /** Reserves an idle worker for one run. */
   acquire(): void
   /** Ends the reservation. False if the process has ended, or is to end. */

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RunRequest } from '../../core/agent.ts'
 import type { Profile, Turn } from '../cli/profile.ts'
+import type { PromptDistance } from '../cli/prompt-switch.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import type { ConversationStart, LoadedConversation } from '../process/loaded-conversation.ts'
 import type { WorkerPhase } from '../process/worker-state.ts'
@@ -17,9 +18,11 @@ export type Candidate = {
   readonly conversation: { sessionId: string; turns: number } | null
   readonly lastUsedAt: number
   readonly knownTools: ReadonlyMap<string, string>
+  /** How near it is to using the system prompt. */
+  promptDistance(text: string): PromptDistance
 }
 
-export type RequestMatch = { key: string; fingerprint: string; request: RunRequest }
+export type RequestMatch = { key: string; fingerprint: string; request: RunRequest; turn: Pick<Turn, 'systemPrompt'> }
 
 /** How to start a process for the request. */
 export function spawnModeFor({ session }: RunRequest): SpawnMode {
@@ -53,7 +56,8 @@ const isDispensable = (worker: Candidate) => worker.conversation === null || wor
 
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose conversation may be
- * dropped; of these, first those that nobody has returned to, the least recently used first. `reserved` is left alone.
+ * dropped; of these, first those that nobody has returned to, those that know the system prompt, and the least recently used. `reserved` is
+ * left alone.
  */
 export function idleWorkerFor<T extends Candidate>(
   workers: Iterable<T>,
@@ -66,7 +70,11 @@ export function idleWorkerFor<T extends Candidate>(
   const candidates = [...workers].filter(
     (worker) => isFree(worker) && isStartedFor(worker, match) && !hasOtherTools(worker, match),
   )
-  return candidates.sort((a, b) => rank(a) - rank(b) || a.lastUsedAt - b.lastUsedAt)[0] ?? null
+  const { systemPrompt } = match.turn
+  const distance = (worker: T) => (systemPrompt === null ? 0 : worker.promptDistance(systemPrompt))
+  return (
+    candidates.sort((a, b) => rank(a) - rank(b) || distance(a) - distance(b) || a.lastUsedAt - b.lastUsedAt)[0] ?? null
+  )
 }
 
 /**

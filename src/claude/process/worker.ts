@@ -19,7 +19,7 @@ import { processFailure } from '../cli/errors-from-sdk.ts'
 import { fixedEnvironment, plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
 import { type Profile, profileKey, type Turn } from '../cli/profile.ts'
-import { PromptSwitch } from '../cli/prompt-switch.ts'
+import { type PromptDistance, PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
 import { CliProcess } from './cli-process.ts'
@@ -129,6 +129,10 @@ export class Worker {
 
   get knownTools(): ReadonlyMap<string, string> {
     return this.#settings.knownTools
+  }
+
+  promptDistance(text: string): PromptDistance {
+    return this.#promptSwitch?.distanceTo(text) ?? 0
   }
 
   get hasTasks(): boolean {

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { allAbilities } from '../../../src/claude/cli/abilities.ts'
 import { canContinue, type Profile, profileKey, type Turn, toProfile, toTurn } from '../../../src/claude/cli/profile.ts'
-import { canSwitchTo } from '../../../src/claude/cli/prompt-switch.ts'
 import {
   type Effort,
   noOptions,
@@ -82,7 +81,7 @@ const prompts: [
   ['a text with tools', { systemPrompt: 'S' }, {}, { kind: 'fixed', text: 'S' }],
   ['a text and an addition', { systemPrompt: 'S', appendSystemPrompt: 'A' }, {}, { kind: 'fixed', text: 'S\n\nA' }],
   ['a text without tools', { ...toolless, systemPrompt: 'S' }, {}, { kind: 'by-turn' }],
-  ['a text that cannot be switched to', { ...toolless, systemPrompt: ' S' }, {}, { kind: 'fixed', text: ' S' }],
+  ['a text that begins with a space', { ...toolless, systemPrompt: ' S' }, {}, { kind: 'by-turn' }],
   ['an empty text', { ...toolless, systemPrompt: '' }, {}, { kind: 'fixed', text: '' }],
   [
     'a text, if the CLI cannot switch prompts',
@@ -100,23 +99,6 @@ const prompts: [
 for (const [title, options, circumstances, expected] of prompts) {
   test(`the base of the system prompt: ${title}`, () => {
     assert.deepEqual(profileOf(options, circumstances).prompt, expected)
-  })
-}
-
-const switchable: [text: string, expected: boolean][] = [
-  ['You are brief.', true],
-  ['two\nlines', true],
-  ['---\nname: x\n---\nnot a header', true],
-  ['', false],
-  [' ', false],
-  ['ends with a space ', false],
-  ['\nbegins with a line break', false],
-  ['a\r\nb', false],
-  ['\ufeffa byte order mark', false],
-]
-for (const [text, expected] of switchable) {
-  test(`the prompt ${JSON.stringify(text)} can ${expected ? '' : 'not '}be set in a live process`, () => {
-    assert.equal(canSwitchTo(text), expected)
   })
 }
 

@@ -51,10 +51,11 @@ export const plainRequest: RunRequest = {
 
 export const agentRequest: Partial<RunRequest> = { plain: null, session: { kind: 'new' } }
 
-/** A plain model with a system prompt that cannot be switched: processes for others of these cannot serve it. */
-export const fixedPrompt = (name: string): Partial<RunRequest> => ({
-  // The CLI would trim it.
-  options: { ...noOptions, systemPrompt: `${name} ` },
+/** One without tools whose model is fixed with Claude Code's own prompt: processes for others of these cannot serve it. */
+export const fixedModel = (name: string): Partial<RunRequest> => ({
+  plain: null,
+  session: { kind: 'new' },
+  options: { ...noOptions, tools: [], model: name },
 })
 
 export type SceneOptions = { limits?: Partial<PoolLimits>; isManual?: boolean; isMemoryShort?: () => boolean }

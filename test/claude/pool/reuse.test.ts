@@ -230,6 +230,29 @@ test('a system prompt set in a live process is sent like one that it was started
   assert.equal(live.raw, raw.replace(budget, ''))
 })
 
+test('system prompts of any form reach the model as they are, all in one process', async () => {
+  const variable = '$'.concat('{CLAUDE_PLUGIN_ROOT}')
+  const prompts = [
+    'ends with a line break\n',
+    '\n  begins with one\n\n',
+    'a\r\nb\r\n',
+    `a ${variable} and ${'$'.concat('{user_config.ua}')}`,
+    ' ',
+    '\ufeffx\u00a0',
+    '---\nname: x\n---\n',
+  ]
+  await chat(used, { ...plain, prompt: 'first' })
+  const scratch = String(/Primary working directory: (\S+?)\\n/.exec(last(used).raw)?.[1])
+  const pids = pidsOf(used, scratch)
+  assert.equal(pids.length, 1)
+  // Twice: new ones, and such that were used before.
+  for (const system_prompt of [...prompts, ...prompts]) {
+    await chat(used, { ...plain, system_prompt, prompt: 'now this' })
+    assert.equal(systemOf(last(used)).at(-1), system_prompt)
+  }
+  assert.deepEqual(pidsOf(used, scratch), pids)
+})
+
 for (const [title, options, system] of [
   ['its own system prompt', { system_prompt: 'You are Ada.' }, /^You are Ada\.$/],
   ['an addition to the system prompt', { append_system_prompt: 'You are Ada.' }, /You are Ada\.$/],

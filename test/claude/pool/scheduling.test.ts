@@ -13,7 +13,7 @@ import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
 import type { ConversationMessage } from '../../../src/core/conversation.ts'
 import { AppError } from '../../../src/errors.ts'
 import { settle } from '../../helpers/hand-clock.ts'
-import { agentRequest, assertSucceeded, fixedPrompt, openPool, plainRequest } from './pool-scene.ts'
+import { agentRequest, assertSucceeded, fixedModel, openPool, plainRequest } from './pool-scene.ts'
 
 const failed = new AppError('claude_failed', 'It does not start.')
 const auxiliary = { isAuxiliary: true }
@@ -106,8 +106,8 @@ test('however short memory is, the first process starts', async (t) => {
 test('room is made in order of arrival too', async (t) => {
   const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 2 } })
   await run('one')
-  await run('two', fixedPrompt('two'))
-  await run('three', fixedPrompt('three'))
+  await run('two', fixedModel('two'))
+  await run('three', fixedModel('three'))
   await run('four')
   await reply('one')
   assert.deepEqual(
@@ -299,7 +299,7 @@ test('without spares, none is started', async (t) => {
 
 test('a profile that was not used for an hour gets no spare any more, and its spare is ended', async (t) => {
   const { run, reply, clock, spawner } = openPool(t, { limits: { warm: 1, keepAliveMs: 60_000 } })
-  await run('one', fixedPrompt('rare'))
+  await run('one', fixedModel('rare'))
   await reply('one')
   await clock.advance(30 * 60_000)
   assert.equal(spawner.live.length, 1, 'a spare, although nobody returned to the conversation')
@@ -337,12 +337,12 @@ test('after a run that has changed settings, a spare that has read the new ones 
 
 test('the least recently used idle process makes room for a run that none suits', async (t) => {
   const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 2 } })
-  await run('old', fixedPrompt('old'))
+  await run('old', fixedModel('old'))
   await reply('old')
   await clock.advance(10)
-  await run('new', fixedPrompt('new'))
+  await run('new', fixedModel('new'))
   await reply('new')
-  const third = await run('third', fixedPrompt('third'))
+  const third = await run('third', fixedModel('third'))
   assert.deepEqual(
     spawner.live.map(({ prompts }) => prompts[0]),
     ['new', 'third'],
@@ -354,14 +354,14 @@ test('the least recently used idle process makes room for a run that none suits'
 test('while one process ends to make room, no second one is ended for the same run', async (t) => {
   const { run, reply, clock, spawner } = openPool(t, { limits: { maxProcesses: 2 } })
   for (const name of ['one', 'two']) {
-    await run(name, fixedPrompt(name))
+    await run(name, fixedModel(name))
     await reply(name)
     await clock.advance(10)
   }
   const [first, second] = spawner.workers
   assert.ok(first && second)
   first.isSlowToEnd = true
-  await run('three', fixedPrompt('three'))
+  await run('three', fixedModel('three'))
   await clock.advance(10_000)
   assert.deepEqual([first.state, second.state], ['ending', 'idle'])
   first.die()
@@ -372,8 +372,8 @@ test('while one process ends to make room, no second one is ended for the same r
 
 test('a busy process is never ended to make room', async (t) => {
   const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 1 } })
-  const first = await run('one', fixedPrompt('one'))
-  await run('two', fixedPrompt('two'))
+  const first = await run('one', fixedModel('one'))
+  await run('two', fixedModel('two'))
   assert.equal(pool.stats().queue.waiting, 1)
   assert.equal(spawner.live.length, 1)
   await reply('one')
@@ -493,7 +493,7 @@ test('a profile whose process does not start gets no spares', async (t) => {
   spawner.workers[0]?.start()
   await settle()
   await reply('one')
-  await run('two', fixedPrompt('broken'))
+  await run('two', fixedModel('broken'))
   spawner.workers.at(-1)?.failStart(failed)
   await settle()
   spawner.workers.at(-1)?.failStart(failed)
@@ -600,12 +600,12 @@ test('no idle process is kept if its time is 0: the next run starts one', async 
 
 test('an idle process is ended when its time is over, one that is used again is not', async (t) => {
   const { run, reply, clock, spawner } = openPool(t, { limits: { keepAliveMs: 60_000 } })
-  await run('one', fixedPrompt('one'))
-  await run('two', fixedPrompt('two'))
+  await run('one', fixedModel('one'))
+  await run('two', fixedModel('two'))
   await reply('one')
   await reply('two')
   await clock.advance(50_000)
-  await run('again', fixedPrompt('two'))
+  await run('again', fixedModel('two'))
   await reply('again')
   await clock.advance(20_000)
   assert.deepEqual(

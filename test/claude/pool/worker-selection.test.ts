@@ -25,6 +25,7 @@ function worker(name: string, fields: Partial<Candidate> = {}): Named {
     conversation: null,
     lastUsedAt: 0,
     knownTools: new Map(),
+    promptDistance: () => 2,
     ...fields,
   }
 }
@@ -44,7 +45,7 @@ function match(isAuxiliary: boolean, tools: ClientTool[] = []): RequestMatch {
     approvals: false,
     isAuxiliary,
   }
-  return { key: 'key', fingerprint: 'print', request }
+  return { key: 'key', fingerprint: 'print', request, turn: { systemPrompt: 'S' } }
 }
 
 const chosen = (workers: readonly Named[], isAuxiliary: boolean) =>
@@ -85,6 +86,14 @@ for (const [title, workers, ordinary, side] of cases) {
     assert.equal(chosen(workers.toReversed(), true), side)
   })
 }
+
+test('of processes that are alike, the one gets the request that is nearest to its system prompt', () => {
+  const far = worker('far', { lastUsedAt: 1 })
+  const near = worker('near', { lastUsedAt: 2, promptDistance: () => 1 })
+  const there = worker('there', { lastUsedAt: 3, promptDistance: (text) => (text === 'S' ? 0 : 2) })
+  assert.equal(idleWorkerFor([far, near, there], match(false)), there)
+  assert.equal(idleWorkerFor([far, near], match(false)), near)
+})
 
 test('a process that knows another tool with this name does not get the request', () => {
   const tool = { name: 'look', description: 'Looks.', inputSchema: { type: 'object' } }
