@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../errors.ts'
 import type { JsonSchema } from './json-schema.ts'
+import { type RecentLimits, RecentValues } from './recent-values.ts'
 import type { SchemaCalls } from './schema-worker.ts'
 import { threadFile } from './thread-file.ts'
 import { RpcError, WorkerRpc } from './worker-rpc.ts'
@@ -18,8 +19,8 @@ const slow = 'takes too long to check: make the schema simpler'
 
 const answerTriesMax = 10
 
-/** Clients send the same tools with every request of a conversation. */
-const knownMax = 2_000
+/** Clients send the same tools with every request of a conversation. What is wrong with a schema may quote it at length. */
+const knownLimits: RecentLimits = { countMax: 2_000, charsMax: 1_000_000 }
 
 /** The thread starts with the first call. */
 export function schemaThread({ deadlineMs, idleMs, heapMbMax }: typeof defaults = defaults): WorkerRpc {
@@ -37,14 +38,18 @@ export function schemaThread({ deadlineMs, idleMs, heapMbMax }: typeof defaults 
   return new WorkerRpc({ start, deadlineMs, idleMs, isRepeatable: () => true })
 }
 
+type SchemaQuestion = 'schemaProblem' | 'answerSchemaProblem'
+
 export class SchemaChecks {
   readonly #thread: Pick<WorkerRpc, 'call' | 'close'>
-  /** By digest of the schema; the most recently used is last. */
-  readonly #known = new Map<string, string | null>()
+  /** By digest of the schema, as `#underWay` is. */
+  readonly #known: RecentValues<string | null>
+  readonly #underWay = new Map<string, Promise<string | null>>()
 
   /** `thread` makes the calls. */
-  constructor(thread: Pick<WorkerRpc, 'call' | 'close'> = schemaThread()) {
+  constructor(thread: Pick<WorkerRpc, 'call' | 'close'> = schemaThread(), limits = knownLimits) {
     this.#thread = thread
+    this.#known = new RecentValues(limits)
   }
 
   /** What is wrong with the schema, as the end of a sentence that begins with its name; null if it is valid. */
@@ -77,18 +82,27 @@ export class SchemaChecks {
     return this.#thread.close()
   }
 
-  async #knownOr(name: 'schemaProblem' | 'answerSchemaProblem', schema: JsonSchema): Promise<string | null> {
+  /** Of the same schema there is one check, however many requests bring it meanwhile. */
+  async #knownOr(name: SchemaQuestion, schema: JsonSchema): Promise<string | null> {
     const digest = createHash('sha256').update(name).update(JSON.stringify(schema)).digest('base64')
     const known = this.#known.get(digest)
-    const problem = known === undefined ? await this.#problem(name, schema) : known
-    this.#known.delete(digest)
-    this.#known.set(digest, problem)
-    const [oldest] = this.#known.keys()
-    if (this.#known.size > knownMax && oldest !== undefined) this.#known.delete(oldest)
-    return problem
+    if (known !== undefined) return known
+    const underWay = this.#underWay.get(digest) ?? this.#check(digest, name, schema)
+    this.#underWay.set(digest, underWay)
+    return underWay
   }
 
-  async #problem(name: 'schemaProblem' | 'answerSchemaProblem', schema: JsonSchema): Promise<string | null> {
+  async #check(digest: string, name: SchemaQuestion, schema: JsonSchema): Promise<string | null> {
+    try {
+      const problem = await this.#problem(name, schema)
+      this.#known.set(digest, problem, problem?.length ?? 0)
+      return problem
+    } finally {
+      this.#underWay.delete(digest)
+    }
+  }
+
+  async #problem(name: SchemaQuestion, schema: JsonSchema): Promise<string | null> {
     const found = await this.#call(name, schema)
     return found === null ? slow : found.problem
   }

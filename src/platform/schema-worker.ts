@@ -1,28 +1,17 @@
 // The thread in which JSON Schemas are compiled and values checked. Answers one call after the other; schema-checks.ts makes
 // the calls and sets their deadlines.
 import { parentPort } from 'node:worker_threads'
-import { answerSchemaProblem, compileSchema, type JsonSchema, type SchemaCheck, schemaProblem } from './json-schema.ts'
+import { CompiledSchemas } from './compiled-schemas.ts'
+import { answerSchemaProblem, compileSchema, type JsonSchema, schemaProblem } from './json-schema.ts'
 import type { RpcAnswer, RpcCall } from './worker-rpc.ts'
 
-/** An answer is checked some time after its schema, and may be checked again and again. */
-const compiledMax = 16
-const compiled = new Map<string, SchemaCheck>()
-
-async function checkFor(schema: JsonSchema): Promise<SchemaCheck> {
-  const text = JSON.stringify(schema)
-  const check = compiled.get(text) ?? (await compileSchema(schema))
-  compiled.delete(text)
-  compiled.set(text, check)
-  const [oldest] = compiled.keys()
-  if (compiled.size > compiledMax && oldest !== undefined) compiled.delete(oldest)
-  return check
-}
+const compiled = new CompiledSchemas(compileSchema)
 
 const calls = {
   schemaProblem: async (schema: JsonSchema) => ({ problem: await schemaProblem(schema) }),
   answerSchemaProblem: async (schema: JsonSchema) => ({ problem: await answerSchemaProblem(schema) }),
   async misfits(schema: JsonSchema, values: readonly unknown[]) {
-    const check = await checkFor(schema)
+    const check = await compiled.checkFor(schema)
     const problems: (string | null)[] = []
     for (const value of values) {
       const problem = check(value)

@@ -102,6 +102,58 @@ test('what is known of a schema needs no second check', async () => {
   await assert.rejects(once.answerSchemaProblem(good), { code: 'shutting_down' })
 })
 
+/** A thread that notes which schemas it checks, by title, and finds fault with each. */
+function notingThread() {
+  const titles: string[] = []
+  const call = async (_name: string, [schema]: unknown[]): Promise<unknown> => {
+    const { title } = schema as { title: string }
+    titles.push(title.trimEnd())
+    return { problem: `${title} is wrong, for the ${titles.length}. time` }
+  }
+  return { call, close: async () => {}, titles }
+}
+
+const titled = (title: string) => ({ type: 'object', title })
+
+test('a schema is checked once, however often it comes, at the same time too, and has the same problem each time', async () => {
+  const thread = notingThread()
+  const once = new SchemaChecks(thread)
+  const together = await Promise.all(Array.from({ length: 5 }, () => once.schemaProblem(titled('a'))))
+  assert.deepEqual(new Set(together), new Set(['a is wrong, for the 1. time']))
+  assert.equal(await once.schemaProblem(titled('a')), 'a is wrong, for the 1. time')
+  assert.deepEqual(thread.titles, ['a'])
+  await once.answerSchemaProblem(titled('a'))
+  await once.schemaProblem({ title: 'a', type: 'object' })
+  assert.deepEqual(thread.titles, ['a', 'a', 'a'])
+})
+
+test('a check that found no answer is made again', async () => {
+  const later = busyThread(1)
+  const busy = new SchemaChecks({ ...later, call: async (...args) => (await later.call(...args)) && { problem: null } })
+  const refused = await Promise.allSettled([busy.schemaProblem(titled('a')), busy.schemaProblem(titled('a'))])
+  assert.deepEqual(
+    refused.map(({ status }) => status),
+    ['rejected', 'rejected'],
+  )
+  assert.equal(await busy.schemaProblem(titled('a')), null)
+  assert.equal(later.count(), 2)
+})
+
+test('of too many schemas, the one that was used least recently is forgotten', async () => {
+  const thread = notingThread()
+  const few = new SchemaChecks(thread, { countMax: 2, charsMax: 1_000 })
+  for (const title of ['a', 'b', 'a', 'c', 'a', 'b']) await few.schemaProblem(titled(title))
+  assert.deepEqual(thread.titles, ['a', 'b', 'c', 'b'])
+})
+
+test('problems take no more memory than they may, and a very long one is not remembered', async () => {
+  const thread = notingThread()
+  const few = new SchemaChecks(thread, { countMax: 9, charsMax: 1_000 })
+  const [long, longer] = ['long'.padEnd(800), 'longer'.padEnd(2_000)]
+  for (const title of ['a', long, 'a', longer, longer, 'a', 'b', long]) await few.schemaProblem(titled(title))
+  assert.deepEqual(thread.titles, ['a', 'long', 'longer', 'longer', 'b', 'long'])
+})
+
 test('the thread of the server does not keep the program running', async () => {
   assert.equal(await schemaChecks.schemaProblem({ type: 'object' }), null)
 })
