@@ -427,7 +427,7 @@ test('the Prometheus queries in docs/metrics.md use existing metrics', () => {
   const text = read('docs/metrics.md')
   const [, queries = ''] = /```promql\n([\s\S]*?)```/.exec(text) ?? []
   const names = queries.match(/\b(?:claude_serve|gen_ai|http)_\w+/g) ?? []
-  assert.equal(queries.trim().split('\n').length, 3)
+  assert.equal(queries.trim().split('\n').length, 4)
   assert.ok(names.length >= 3)
   for (const name of names) assert.ok(text.includes(`\n| \`${name.replace(/_bucket$/, '')}\` |`), name)
 })

@@ -305,6 +305,7 @@ const sums = {
   output_tokens: 27,
   cache_read_input_tokens: 42_093,
   cache_creation_input_tokens: 0,
+  cache_read_share: 0.9991,
   cost_usd: 0.0372,
 }
 

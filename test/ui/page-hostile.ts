@@ -319,6 +319,7 @@ scene.test('titles, folders and models in the views are shown as text', async (t
     output_tokens: 1,
     cache_read_input_tokens: 1,
     cache_creation_input_tokens: 1,
+    cache_read_share: 1 / 3,
     cost_usd: 1,
   }
   const health = {

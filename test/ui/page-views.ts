@@ -85,7 +85,8 @@ scene.test('the views of runs, usage and the server', async (tab, t) => {
           group ?? 'unknown',
         )
         const counts = [sums.runs, sums.input_tokens, sums.output_tokens, sums.cache_read_input_tokens]
-        assert.deepEqual(cells, [money(sums.cost_usd), ...counts.map(String), money(sums.cost_usd)])
+        const share = `${Math.round(100 * (sums.cache_read_share ?? 0))} %`
+        assert.deepEqual(cells, [money(sums.cost_usd), ...counts.map(String), share, money(sums.cost_usd)])
       }
     }
     await page.getByRole('combobox', { name: 'Measure' }).selectOption('Tokens')

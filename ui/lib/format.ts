@@ -6,6 +6,9 @@ export const money = (usd: number): string =>
 const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 export const count = (value: number): string => compact.format(value)
 
+/** A share from 0 to 1 in percent. */
+export const share = (value: number | null): string => (value === null ? '–' : `${Math.round(100 * value)} %`)
+
 export const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { UsageReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { query } from '../lib/api.ts'
 import { toCurl } from '../lib/curl.ts'
-import { count, money } from '../lib/format.ts'
+import { count, money, share } from '../lib/format.ts'
 import { useLoad } from '../lib/use-load.ts'
 import { type Bar, Bars } from '../parts/bars.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
@@ -32,12 +32,13 @@ function tokensOf(totals: Totals): number {
   )
 }
 
-const detailTitles = ['Runs', 'Input', 'Output', 'Cache read', 'Cost']
+const detailTitles = ['Runs', 'Input', 'Output', 'Cache read', 'From cache', 'Cost']
 const detailsOf = (totals: Totals) => [
   String(totals.runs),
   count(totals.input_tokens),
   count(totals.output_tokens),
   count(totals.cache_read_input_tokens),
+  share(totals.cache_read_share),
   money(totals.cost_usd),
 ]
 
@@ -96,6 +97,7 @@ export function Usage() {
             {money(total.cost_usd)} for {count(total.runs)} {total.runs === 1 ? 'run' : 'runs'} and{' '}
             {count(tokensOf(total))} tokens. This is what the API would have charged; a subscription is not billed for
             it.
+            {total.cache_read_share !== null && ` Of the input, ${share(total.cache_read_share)} came from the cache.`}
           </p>
           <Bars title="Day" valueTitle={title} detailTitles={detailTitles} bars={barsOf(byDay.data.value)} />
           <Bars title="Model" valueTitle={title} detailTitles={detailTitles} bars={barsOf(byModel.data.value)} />

@@ -274,6 +274,14 @@ export const tokenSums = {
   output_tokens: z.int().describe('Tokens that the model wrote.'),
   cache_read_input_tokens: z.int().describe('Tokens of the prompt that were read from the cache.'),
   cache_creation_input_tokens: z.int().describe('Tokens of the prompt that were written to the cache.'),
+  cache_read_share: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .describe(
+      'The share of all tokens of the prompt, cached or not, that was read from the cache; null if there were none.',
+    ),
 }
 
 const sums = {

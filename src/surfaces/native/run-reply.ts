@@ -1,6 +1,7 @@
 // Builds the native API's answers for a stored run and for usage sums. Pure.
 import type { ApprovalRequest } from '../../core/events.ts'
 import { runFailure } from '../../core/runs.ts'
+import type { AnswerSums } from '../../core/sessions.ts'
 import type { RunRecord, UsageSum } from '../../core/store.ts'
 import { toApprovalEvent } from './events.ts'
 import type { RunReply, UsageReply } from './reply-schemas.ts'
@@ -42,14 +43,21 @@ function errorOf({ id, end }: RunRecord): RunReply['error'] {
 
 type Sums = Omit<UsageSum, 'group'>
 
-const toSums = (sum: Sums) => ({
-  runs: sum.runs,
+export const toTokenSums = (sum: Omit<AnswerSums, 'costUsd'>) => ({
   input_tokens: sum.inputTokens,
   output_tokens: sum.outputTokens,
   cache_read_input_tokens: sum.cacheReadInputTokens,
   cache_creation_input_tokens: sum.cacheCreationInputTokens,
-  cost_usd: sum.costUsd,
+  cache_read_share: cacheReadShare(sum),
 })
+
+/** `inputTokens` are those that have nothing to do with the cache. */
+function cacheReadShare(sum: Omit<AnswerSums, 'costUsd'>): number | null {
+  const total = sum.inputTokens + sum.cacheReadInputTokens + sum.cacheCreationInputTokens
+  return total === 0 ? null : sum.cacheReadInputTokens / total
+}
+
+const toSums = (sum: Sums) => ({ runs: sum.runs, ...toTokenSums(sum), cost_usd: sum.costUsd })
 
 const noUsage: Sums = {
   runs: 0,

@@ -7,6 +7,7 @@ import type {
   SessionMessage,
 } from '../../core/sessions.ts'
 import type { Page, SessionFacts, UsageSum } from '../../core/store.ts'
+import { toTokenSums } from './run-reply.ts'
 import type { MessageList, SessionBlock, SessionReply, SessionSummary } from './session-reply-schemas.ts'
 
 /** What is known about a session beyond its description: by the server, and from its whole file. */
@@ -63,10 +64,12 @@ function toCosts(
     cost_is_estimated: isKnown && others !== null,
     usage: {
       runs: runs?.runs ?? 0,
-      input_tokens: add(({ inputTokens }) => inputTokens),
-      output_tokens: add(({ outputTokens }) => outputTokens),
-      cache_read_input_tokens: add((each) => each.cacheReadInputTokens),
-      cache_creation_input_tokens: add((each) => each.cacheCreationInputTokens),
+      ...toTokenSums({
+        inputTokens: add(({ inputTokens }) => inputTokens),
+        outputTokens: add(({ outputTokens }) => outputTokens),
+        cacheReadInputTokens: add((each) => each.cacheReadInputTokens),
+        cacheCreationInputTokens: add((each) => each.cacheCreationInputTokens),
+      }),
     },
   }
 }

@@ -50,6 +50,7 @@ const row = (group: string | null, runs: number, input: number, output: number, 
   output_tokens: output,
   cache_read_input_tokens: runs,
   cache_creation_input_tokens: 2 * runs,
+  cache_read_share: runs / (input + 3 * runs),
   cost_usd: cost,
 })
 
@@ -66,6 +67,29 @@ test('usage is summed by day, model, session or key, with a total', async (t) =>
     const reply = await getUsage(`group_by=${groupBy}`)
     assert.deepEqual([reply.group_by, reply.groups, reply.total], [groupBy, groups, total])
   }
+})
+
+test('the share of the cache is that of all tokens of the prompt, and null if there were none', async (t) => {
+  const scene = await setUp(t)
+  const tokens = (inputTokens: number, cacheReadInputTokens: number, cacheCreationInputTokens: number) => ({
+    ...{ inputTokens, cacheReadInputTokens, cacheCreationInputTokens, outputTokens: 50, raw: {} },
+  })
+  const share = async () => {
+    const { groups, total } = UsageReply.parse((await scene.get('/v1/usage?group_by=model')).body)
+    return [...groups.map((each) => [each.group, each.cache_read_share]), total.cache_read_share]
+  }
+  const end = async (model: string, usage: ReturnType<typeof tokens>) => {
+    scene.agent.script = [runStart(), runEnd({ usage, model })]
+    await finishedRun(scene)
+    await scene.runs.list({ limit: 1 })
+  }
+  assert.deepEqual(await share(), [null])
+  await end('a', tokens(0, 0, 0))
+  assert.deepEqual(await share(), [['a', null], null])
+  await end('b', tokens(0, 0, 8))
+  await end('b', tokens(10, 60, 2))
+  await end('c', tokens(0, 20, 0))
+  assert.deepEqual(await share(), [['a', null], ['b', 0.75], ['c', 1], 0.8])
 })
 
 test('by default usage covers the last thirty days, by day', async (t) => {

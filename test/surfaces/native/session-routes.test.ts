@@ -80,6 +80,7 @@ test('a session has the command that continues it, and its cost on this server',
     output_tokens: 20,
     cache_read_input_tokens: 30,
     cache_creation_input_tokens: 40,
+    cache_read_share: 30 / 80,
   })
   assert.equal(known.resume_command, `cd '/work' && claude --resume ${one}`)
   const unknown = parse(SessionReply, await send('GET', `/${two}`))
@@ -211,12 +212,13 @@ test('what a terminal used is added to what the runs of this server used, with i
     output_tokens: 2,
     cache_read_input_tokens: 3,
     cache_creation_input_tokens: 4,
+    cache_read_share: 3 / 8,
   })
   files.contents.set(one, { model: 'claude-y', compactions: 0, all: answered, terminal: answered })
   const both = await get(one)
   assert.deepEqual(
-    [both.cost_usd, both.cost_is_estimated, both.usage?.runs, both.usage?.input_tokens],
-    [0.75, true, 2, 11],
+    [both.cost_usd, both.cost_is_estimated, both.usage?.runs, both.usage?.input_tokens, both.usage?.cache_read_share],
+    [0.75, true, 2, 11, 33 / 88],
   )
   files.contents.set(one, { model: null, compactions: 0, all: answered, terminal: null })
   const here = await get(one)
