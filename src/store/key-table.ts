@@ -90,31 +90,12 @@ function recordUse(prepare: Prepare, id: string, nowMs: number): void {
   prepare('UPDATE keys SET last_used_at_ms = ? WHERE id = ?').run(nowMs, id)
 }
 
-/** The cost of stored runs and of pruned ones. */
+/** The cost of stored runs and of pruned ones. Triggers keep it up to date (see migrations.ts). */
 export function sumSpent(prepare: Prepare, owner: string, sinceMs = 0): number {
-  if (sinceMs > 0) return sumSpentSince(prepare, owner, sinceMs)
-  const sql = `SELECT total(cost_usd) + coalesce((SELECT pruned_cost_usd FROM keys WHERE id = ?), 0) AS spent FROM runs
-    WHERE owner = ? AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL`
-  return Number(prepare(sql).get(owner, owner)?.spent)
-}
-
-const dayOf = "strftime('%Y-%m-%d', ended_at_ms / 1000, 'unixepoch')"
-
-function sumSpentSince(prepare: Prepare, owner: string, sinceMs: number): number {
-  const sql = `SELECT total(cost_usd) + (SELECT total(cost_usd) FROM pruned_costs WHERE owner = ? AND day >= ?) AS spent
-    FROM runs WHERE owner = ? AND ended_at_ms >= ? AND cost_usd IS NOT NULL`
-  const day = new Date(sinceMs).toISOString().slice(0, 10)
-  return Number(prepare(sql).get(owner, day, owner, sinceMs)?.spent)
-}
-
-/** Adds the cost of a run that is about to be dropped to its key, in all and for the day on which it ended. */
-export function addPrunedCost(prepare: Prepare, runPk: number): void {
-  const byDay = `INSERT INTO pruned_costs (owner, day, cost_usd)
-    SELECT owner, ${dayOf}, cost_usd FROM runs
-    WHERE pk = ? AND cost_usd IS NOT NULL AND owner IS NOT NULL AND ended_at_ms IS NOT NULL
-    ON CONFLICT DO UPDATE SET cost_usd = pruned_costs.cost_usd + excluded.cost_usd`
-  prepare(byDay).run(runPk)
-  const sql = `UPDATE keys SET pruned_cost_usd = pruned_cost_usd + run.cost_usd
-    FROM (SELECT owner, cost_usd FROM runs WHERE pk = ? AND cost_usd IS NOT NULL) AS run WHERE keys.id = run.owner`
-  prepare(sql).run(runPk)
+  // One sum of both, which is rounded only once.
+  const sql = `SELECT total(usd) AS spent FROM (
+    SELECT cost_usd AS usd FROM spent WHERE owner = ?1 AND day >= ?2
+    UNION ALL SELECT lost_usd FROM spent WHERE owner = ?1 AND day >= ?2)`
+  const day = sinceMs > 0 ? new Date(sinceMs).toISOString().slice(0, 10) : ''
+  return Number(prepare(sql).get(owner, day)?.spent)
 }

@@ -134,7 +134,49 @@ const fifth = `
   ) STRICT, WITHOUT ROWID;
 `
 
-export const migrations: readonly string[] = [first, second, third, fourth, fifth]
+/** The cost of a run's row, with a sign, for its owner on the day on which it ended. `lost_usd` is what the rounding of each sum has lost. */
+const addToSpent = (row: 'OLD' | 'NEW', sign: '' | '-') => `
+    INSERT INTO spent (owner, day, cost_usd, lost_usd)
+      SELECT ${row}.owner, strftime('%Y-%m-%d', ${row}.ended_at_ms / 1000, 'unixepoch'), ${sign}${row}.cost_usd, 0
+      WHERE ${row}.owner IS NOT NULL AND ${row}.ended_at_ms IS NOT NULL AND ${row}.cost_usd IS NOT NULL
+      ON CONFLICT (owner, day) DO UPDATE SET
+        cost_usd = cost_usd + excluded.cost_usd,
+        lost_usd = lost_usd + CASE WHEN abs(cost_usd) >= abs(excluded.cost_usd)
+          THEN (cost_usd - (cost_usd + excluded.cost_usd)) + excluded.cost_usd
+          ELSE (excluded.cost_usd - (cost_usd + excluded.cost_usd)) + cost_usd END;`
+
+/**
+ * What each owner has spent on each day by UTC, kept up to date with the runs; pruning leaves it alone. The day '' holds what was pruned
+ * before costs were kept by day.
+ */
+const sixth = `
+  CREATE TABLE spent (
+    owner TEXT NOT NULL,
+    day TEXT NOT NULL,
+    cost_usd REAL NOT NULL,
+    lost_usd REAL NOT NULL,
+    PRIMARY KEY (owner, day)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO spent (owner, day, cost_usd, lost_usd)
+    SELECT owner, day, total(cost_usd), 0 FROM (
+      SELECT owner, strftime('%Y-%m-%d', ended_at_ms / 1000, 'unixepoch') AS day, cost_usd FROM runs
+        WHERE owner IS NOT NULL AND ended_at_ms IS NOT NULL AND cost_usd IS NOT NULL
+      UNION ALL
+      SELECT owner, day, cost_usd FROM pruned_costs
+      UNION ALL
+      SELECT id, '', pruned_cost_usd - (SELECT total(cost_usd) FROM pruned_costs WHERE owner = keys.id) FROM keys
+        WHERE pruned_cost_usd > 0
+    ) GROUP BY owner, day;
+  DROP TABLE pruned_costs;
+  DROP INDEX runs_by_spender;
+  ALTER TABLE keys DROP COLUMN pruned_cost_usd;
+  CREATE TRIGGER runs_spent_at_insert AFTER INSERT ON runs BEGIN ${addToSpent('NEW', '')}
+  END;
+  CREATE TRIGGER runs_spent_at_update AFTER UPDATE OF owner, ended_at_ms, cost_usd ON runs BEGIN ${addToSpent('OLD', '-')} ${addToSpent('NEW', '')}
+  END;
+`
+
+export const migrations: readonly string[] = [first, second, third, fourth, fifth, sixth]
 
 /** How many migrations have been applied to the database. */
 export function schemaVersion(db: DatabaseSync): number {

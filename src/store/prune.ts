@@ -2,7 +2,7 @@
 // for the limits themselves, nor for when pruning runs.
 import type { PruneLimits } from '../core/store.ts'
 import type { Prepare } from './database.ts'
-import { addPrunedCost, dropPageKeys } from './key-table.ts'
+import { dropPageKeys } from './key-table.ts'
 
 export type PruneTools = {
   prepare: Prepare
@@ -84,7 +84,6 @@ function storedBytes(prepare: Prepare): number {
 function dropRuns(prepare: Prepare, runs: readonly RunKey[]): number {
   for (const { pk } of runs) {
     prepare('INSERT INTO dropped_runs (run) VALUES (?)').run(pk)
-    addPrunedCost(prepare, pk)
     prepare('DELETE FROM runs WHERE pk = ?').run(pk)
   }
   return runs.length

@@ -207,6 +207,39 @@ function describeSpending(open: OpenStore): void {
     }
   })
 
+  test('what an owner has spent is exactly the sum of their costs, however small, in whatever order and after changes', async (t) => {
+    const { store, reopen } = await open(t)
+    for (const id of ['key_1', 'key_2']) await store.createKey(keyRecord(id))
+    const costs = [0.1, 0.2, 0.3, 1e9, 1e-9, 0.7, 0.0020196, 123.456, 1e-12, 0.1]
+    const day = 24 * hourMs
+    const ends: { owner: string; endedAtMs: number; costUsd: number }[] = []
+    for (let index = 0; index < 60; index++) {
+      const costUsd = costs[index % costs.length] ?? 0
+      ends.push({ owner: index % 7 === 0 ? 'key_2' : 'key_1', endedAtMs: noonMs + (index % 3) * day + index, costUsd })
+    }
+    for (const [index, { owner, endedAtMs, costUsd }] of ends.entries()) {
+      await store.createRun(runRecord(`run_${index}`, { owner, status: 'running' }))
+      // Some ends are written twice: the last one counts, with its cost and its day.
+      if (index % 4 === 0) await store.updateRun(`run_${index}`, { end: runEnd({ costUsd: 7.7 }), endedAtMs: noonMs })
+      await store.updateRun(`run_${index}`, { status: 'succeeded', end: runEnd({ costUsd }), endedAtMs })
+    }
+    const always = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, groupBy: 'key' } as const
+    const midnight = noonMs - (noonMs % day)
+    const opened = await reopen()
+    for (const owner of ['key_1', 'key_2']) {
+      for (const sinceMs of [0, midnight, midnight + day, midnight + 2 * day, midnight + 3 * day]) {
+        const [sum] = await opened.usage({ ...always, fromMs: sinceMs, owner })
+        assert.equal(await opened.spentBy(owner, sinceMs), sum?.costUsd ?? 0, `${owner} since ${sinceMs}`)
+      }
+    }
+    await opened.updateRun('run_1', { end: runEnd({ costUsd: null }) })
+    const [sum] = await opened.usage({ ...always, owner: 'key_1' })
+    const spent = await opened.spentBy('key_1')
+    assert.equal(spent, sum?.costUsd)
+    assert.ok((await opened.prune({ ...noLimits, endedBeforeMs: midnight + 2 * day })) > 20)
+    assert.equal(await opened.spentBy('key_1'), spent)
+  })
+
   test('an owner has spent the cost of their ended runs', async (t) => {
     const { store, reopen } = await open(t)
     assert.equal(await store.spentBy('key_1'), 0)

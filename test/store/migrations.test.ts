@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import type { Prepare } from '../../src/store/database.ts'
+import { sumSpent } from '../../src/store/key-table.ts'
 import { migrate, migrations, refuseNewerSchema, schemaVersion } from '../../src/store/migrations.ts'
 import { endedRun, hourMs, noonMs, runEnd, textEvents } from '../contract/store-records.ts'
 import { makeStoreFolder } from './scene.ts'
@@ -28,11 +30,11 @@ test('a new database gets all migrations, and none of them twice', (t) => {
     'idempotency_keys',
     'keys',
     'meta',
-    'pruned_costs',
     'run_documents',
     'run_requests',
     'runs',
     'sessions',
+    'spent',
   ])
   migrate(db)
   assert.equal(schemaVersion(db), migrations.length)
@@ -70,8 +72,10 @@ const schemaOf = (db: DatabaseSync) =>
 
 /** As it was before the requests of runs were stored. */
 function makeSecond(db: DatabaseSync): void {
-  db.exec('DROP TABLE run_requests; DROP TABLE pruned_costs; ALTER TABLE keys DROP COLUMN policy_json')
-  db.exec('PRAGMA user_version = 2')
+  db.exec(
+    'DROP TABLE run_requests; DROP TABLE spent; DROP TRIGGER runs_spent_at_insert; DROP TRIGGER runs_spent_at_update',
+  )
+  db.exec(`DROP TABLE keys; ${migrations[1]}; PRAGMA user_version = 2`)
   const second = new DatabaseSync(':memory:')
   migrate(second, migrations.slice(0, 2))
   assert.deepEqual(schemaOf(db), schemaOf(second))
@@ -104,6 +108,39 @@ test('a run to be restarted keeps its request when the fields of requests are re
     isAuxiliary: false,
   })
   assert.deepEqual([none?.restart_json, unreadable?.restart_json], [null, null])
+})
+
+test('what owners have spent is taken over from stored and from pruned runs', (t) => {
+  const db = openMemory(t)
+  migrate(db, migrations.slice(0, 5))
+  const key = db.prepare(`INSERT INTO keys (id, name, prefix, hash, scopes_json, created_at_ms, pruned_cost_usd)
+    VALUES (?, ?, '', ?, '[]', 0, ?)`)
+  // The first was pruned in part before costs were kept by day.
+  for (const [id, prunedUsd] of [
+    ['key_1', 7],
+    ['key_2', 0],
+  ] as const)
+    key.run(id, id, id, prunedUsd)
+  db.exec("INSERT INTO pruned_costs VALUES ('key_1', '2026-11-22', 2), ('key_gone', '2026-11-21', 16)")
+  const run =
+    db.prepare(`INSERT INTO runs (id, surface, owner, status, background, created_at_ms, ended_at_ms, cost_usd, metadata_json,
+    pending_json) VALUES (?, 'native', ?, 'succeeded', 0, 0, ?, ?, '{}', '[]')`)
+  const runs = [
+    ['key_1', noonMs, 0.5],
+    ['key_1', noonMs + 24 * hourMs, 0.25],
+    ['key_2', noonMs, null],
+    ['key_2', null, 32],
+    ['key_3', noonMs, 64],
+    [null, noonMs, 128],
+  ] as const
+  for (const [index, values] of runs.entries()) run.run(`run_${index}`, ...values)
+  migrate(db)
+  const prepare: Prepare = (sql) => db.prepare(sql)
+  const spent = (owner: string) => [0, noonMs, noonMs + 24 * hourMs].map((sinceMs) => sumSpent(prepare, owner, sinceMs))
+  assert.deepEqual(spent('key_1'), [7.75, 2.75, 0.25])
+  assert.deepEqual(spent('key_2'), [0, 0, 0])
+  assert.deepEqual(spent('key_3'), [64, 64, 0])
+  assert.deepEqual(spent('key_gone'), [16, 0, 0])
 })
 
 test('a database with the second schema is migrated with its runs, events and keys unchanged', async (t) => {
