@@ -9,6 +9,8 @@ import { toReadError, toWriteError } from './store-error.ts'
 
 export type Connection = Methods &
   PruneTools & {
+    /** Commits what was written so far, so that other connections see it. */
+    commit(): void
     /** Why the last write failed, if the next one would, too; null if writes succeed. */
     problem(): Promise<AppError | null>
     close(): Promise<void>
@@ -72,6 +74,7 @@ export function connect(db: DatabaseSync, { urgent, onDisk, onClose }: Parts): C
     writes(change, how) {
       return (...args) => write((prepare) => change(prepare, ...args), how)
     },
+    commit: () => group.commit(),
     async problem() {
       if (problem !== null) await write(probe, { urgent: true }).catch(() => {})
       return problem

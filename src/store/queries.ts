@@ -81,11 +81,23 @@ const groupNames: Record<UsageGroup, string> = {
   key: 'owner',
 }
 
-export function sumUsage(prepare: Prepare, query: UsageQuery): UsageSum[] {
+/** Whether there are more runs than `max` in the period, or in the session if the query names one. Reads no more of them than that. */
+export function hasMoreRuns(prepare: Prepare, { fromMs, toMs, sessionId }: UsageQuery, max: number): boolean {
+  const { where, values } = filterBy(
+    sessionId === undefined ? { 'ended_at_ms >= ?': fromMs, 'ended_at_ms < ?': toMs } : { 'session_id = ?': sessionId },
+  )
+  const sql = `SELECT count(*) AS runs FROM (SELECT 1 FROM runs ${where} LIMIT ?)`
+  return Number(prepare(sql).get(...values, max + 1)?.runs) > max
+}
+
+/** `few`: there are few runs in the period, or in the session: they are not looked for among all runs of the owner. */
+export function sumUsage(prepare: Prepare, query: UsageQuery, among: 'few' | 'many' = 'many'): UsageSum[] {
+  // With a plus, SQLite does not use the index on owners.
+  const owner = among === 'few' || query.sessionId !== undefined ? '+owner IS ?' : 'owner IS ?'
   const { where, values } = filterBy({
     'ended_at_ms >= ?': query.fromMs,
     'ended_at_ms < ?': query.toMs,
-    'owner IS ?': query.owner,
+    [owner]: query.owner,
     'session_id = ?': query.sessionId,
   })
   const sql = `SELECT ${groupNames[query.groupBy]} AS name, count(*) AS runs,

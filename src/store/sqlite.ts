@@ -27,6 +27,7 @@ import {
   sumUsage,
 } from './queries.ts'
 import { emptied, toStoreError } from './store-error.ts'
+import { runsAtOnceMax, usageMethod, usageThread } from './usage-sums.ts'
 
 export type SqliteOptions = {
   /** Created if missing, and closed to other users. */
@@ -36,15 +37,18 @@ export type SqliteOptions = {
   onWarning?: OnWarning
   /** A larger database that was closed properly is checked for damage while the server already runs. */
   checkBytesMax?: number
+  /** The usage of more runs than this is summed up in a thread. */
+  usageAtOnceMax?: number
   /** How often, in milliseconds, the files are looked at: they may be deleted or replaced. */
   watchMs?: number
 }
 
-const defaults = { checkBytesMax: 32 * 1024 ** 2, watchMs: 2_000 }
+const defaults = { checkBytesMax: 32 * 1024 ** 2, watchMs: 2_000, usageAtOnceMax: runsAtOnceMax }
 
 /** Throws a StartupError that says what to do. */
 export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
-  const { folder, now = Date.now, onWarning = () => {}, checkBytesMax, watchMs } = { ...defaults, ...options }
+  const { folder, now = Date.now, onWarning = () => {}, ...rest } = { ...defaults, ...options }
+  const { checkBytesMax, watchMs, usageAtOnceMax } = rest
   makePrivateFolder(folder, onWarning)
   const file = join(folder, 'claude-serve.db')
   const wasUsed = existsSync(lockFileOf(folder))
@@ -54,18 +58,22 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
     if (wasUsed && statSync(file, { throwIfNoEntry: false })?.size === 0) throw emptied(file)
     const db = openDatabase(file, onWarning, checkBytesMax)
     const disk = await syncElsewhere(db, file)
+    const thread = usageThread(file)
     const guard = new FolderGuard(lock, { folder, file, checkBytesMax, watchMs, onWarning })
     const onClose = async () => {
       try {
+        await thread.close()
         await disk.close()
         closeDatabase(db, onWarning)
       } finally {
         guard.close()
       }
     }
-    const store = createStore(connect(db, { urgent: false, onDisk: () => disk.done(), onClose }), now)
+    const connection = connect(db, { urgent: false, onDisk: () => disk.done(), onClose })
+    const store = createStore(connection, now)
     return {
       ...store,
+      usage: usageMethod(connection, thread, usageAtOnceMax),
       async createRun(run, claim = null, requestSnapshot = null) {
         // What is accepted for later must not be lost.
         if (guard.problem !== null && (run.background || claim !== null)) throw guard.problem
