@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import OpenAI from 'openai'
 import parse from 'parse-prometheus-text-format'
 import { clientName } from '../../src/observability/client-names.ts'
+import { UsageReply } from '../../src/surfaces/native/reply-schemas.ts'
 import { startTestServer, step, type TestServer } from '../helpers/test-server.ts'
 
 /** `name{label="value",…} 1` */
@@ -35,6 +36,19 @@ const post = ({ url }: TestServer, path: string, body: object, headers: Record<s
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
   })
+
+test('the share of the prompt cache, computed from the metrics, is that of the usage', async (t) => {
+  const server = await startTestServer(t)
+  const usage = { input_tokens: 10, cache_read_input_tokens: 60, cache_creation_input_tokens: 2 }
+  await post(server, '/v1/chat', { prompt: step({ text: 'hi', usage }), tools: [] })
+  const value = await read(server)
+  const [input, cacheRead, cacheWrite] = ['input', 'cache_read', 'cache_write'].map((type) =>
+    value('claude_serve_tokens_total', { type }),
+  )
+  assert.deepEqual([input, cacheRead, cacheWrite], [10, 60, 2])
+  const { total } = UsageReply.parse(await (await fetch(`${server.url}/v1/usage`)).json())
+  assert.equal(total.cache_read_share, 60 / 72)
+})
 
 test('metrics match the requests and the retries of the CLI', async (t) => {
   const server = await startTestServer(t)
