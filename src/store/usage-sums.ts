@@ -1,5 +1,5 @@
 // Sums of usage: over few runs at once, over many in a thread (usage-worker.ts), because nothing else may wait for them. Not for the
-// statement itself (see queries.ts). Why there are no running totals: docs/decisions/0026-usage-and-budgets.md.
+// statement itself (see queries.ts). Why there are no running totals: docs/decisions/0027-usage-and-budgets.md.
 import { statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { UsageQuery, UsageStore, UsageSum } from '../core/store.ts'
