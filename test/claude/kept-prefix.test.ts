@@ -79,6 +79,16 @@ const surfaces: Surface[] = [
     }),
   },
   {
+    name: 'native without tools',
+    path: '/v1/chat',
+    body: (past, prompt) => ({ prompt, model: 'sonnet', tools: [], ...sessionOf(past) }),
+  },
+  {
+    name: 'native with a prompt of its own',
+    path: '/v1/chat',
+    body: (past, prompt) => ({ prompt, model: 'sonnet', tools: [], system_prompt: system, ...sessionOf(past) }),
+  },
+  {
     name: 'native agent',
     path: '/v1/chat',
     body: (past, prompt) => ({ prompt, model: 'sonnet', ...sessionOf(past) }),
@@ -155,7 +165,8 @@ const tight = await startTestServer(hooks, {
   config: { maxProcesses: 1 },
 })
 
-const isPromise = ({ name }: Surface) => ['chat completions', 'messages with tools', 'native agent'].includes(name)
+const isPromise = ({ name }: Surface) =>
+  ['chat completions', 'messages with tools', 'native without tools', 'native agent'].includes(name)
 
 for (const surface of surfaces) {
   testIf(isPromise(surface))(`${surface.name}: the next turn, in the process that holds the conversation`, async () => {

@@ -13,6 +13,7 @@ import {
 } from '../../core/agent.ts'
 import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { type PassedOption, type PassedRow, passedRows, settingSources } from '../../core/run-options.ts'
+import type { WrittenConversation } from '../sessions/written-conversation.ts'
 import type { Abilities } from './abilities.ts'
 import { canSwitchTo } from './prompt-switch.ts'
 
@@ -62,6 +63,8 @@ export type Turn = {
   model: string | null
   /** The earlier messages, if the request contains them. */
   history: ConversationMessage[] | null
+  /** The conversation that is continued, if its file was written by this program alone, and no process holds it. */
+  written?: WrittenConversation | null
   clientTools: ClientTool[]
   /** For plain models only; an agent's effort is fixed when the process is spawned. */
   effort: Effort | null
@@ -86,6 +89,8 @@ export type ProfileContext = {
   abilities: Abilities
   /** Whether the settings in force bring hooks or plugins, which may store information. */
   hasHooks: boolean
+  /** See Turn. */
+  written?: WrittenConversation | null
 }
 
 /** The options that the SDK gets as they are, with a value for each row. */
@@ -140,7 +145,7 @@ export function toProfile(request: RunRequest, context: ProfileContext): Profile
   return request.plain === null ? toAgentProfile(request, context) : toPlainProfile(request, context)
 }
 
-function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: ProfileContext): Profile {
+function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks, written = null }: ProfileContext): Profile {
   const options = request.options
   // Their order means nothing.
   const sources = settingSources.filter((source) => (options.settingSources ?? settingSources).includes(source))
@@ -153,7 +158,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks }: Profi
     leavesNothing &&
     !request.approvals &&
     !request.commands &&
-    request.session.kind === 'new' &&
+    (request.session.kind === 'new' || written !== null) &&
     options.maxBudgetUsd === null
   const prompt = basePrompt(options, reusable && abilities.promptSwitch)
   const modelByTurn = prompt.kind === 'by-turn' && abilities.modelSwitch

@@ -23,8 +23,6 @@ import { existingSession, holdsConversation, isSpare } from './worker-selection.
 
 export type PoolContext = RequestContext &
   SchedulerContext & {
-    /** The folder in which the CLI keeps its conversations. */
-    configDir: string
     turnLimits: TurnLimits
     planLimits: PlanLimits
     abilities: AbilityBook
@@ -35,6 +33,9 @@ const triesMax = 3
 
 /** How long a process may take that is wanted for no run, in milliseconds. */
 const ownUseMs = 60_000
+
+/** A process for a run, and what is to be set in it. */
+type Found = { worker: PoolWorker; turn: Turn }
 
 export class Pool implements Agent {
   readonly #limits: PoolLimits
@@ -127,18 +128,19 @@ export class Pool implements Agent {
   async #prepareWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<PoolWorker> {
     let failures = 0
     while (failures < triesMax) {
-      const worker = await this.#waitForWorker(request, turn, signal)
+      const found = await this.#waitForWorker(request, turn, signal)
+      const worker = found?.worker ?? null
       if (worker?.isStopped) {
         // There may be more of them, but none is found twice.
         this.#onStopped(worker)
         continue
       }
       failures++
-      if (worker === null) continue
+      if (found === null || worker === null) continue
       const isHolder = holdsConversation(worker.conversation, request, turn)
       const prepared = isHolder
         ? worker.continueConversation(turn)
-        : worker.startConversation(turn, newSessionId(worker))
+        : worker.startConversation(found.turn, newSessionId(worker, found.turn, request))
       const isReady = prepared.then(
         () => true,
         (error) => {
@@ -166,9 +168,10 @@ export class Pool implements Agent {
   }
 
   /** Null if the executable was replaced meanwhile. */
-  async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<PoolWorker | null> {
+  async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Found | null> {
     try {
-      return await this.#scheduler.acquire(await orAbort(this.#resolve(request, turn), signal), signal)
+      const resolved = await orAbort(this.#resolve(request, turn), signal)
+      return { worker: await this.#scheduler.acquire(resolved, signal), turn: resolved.turn }
     } catch (error) {
       if (error instanceof ClaudeReplaced) return null
       throw error
@@ -176,7 +179,9 @@ export class Pool implements Agent {
   }
 
   #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {
-    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders })
+    const session = existingSession(request)
+    const isHeld = [...this.#scheduler.workers].some(({ conversation }) => conversation?.sessionId === session)
+    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, isHeld })
   }
 
   /** Ends a process that could not be prepared; an ability that it does not have is not tried again. */
@@ -207,8 +212,8 @@ export class Pool implements Agent {
   /** The models that the CLI knows; if no process has reported them yet, one for `example` is started. */
   async models(example: RunRequest): Promise<ModelFact[]> {
     for (let tries = 0; this.#scheduler.models === null && tries < triesMax; tries++) {
-      const worker = await this.#waitForWorker(example, toTurn(example), AbortSignal.timeout(ownUseMs))
-      if (worker !== null) this.#release(worker)
+      const found = await this.#waitForWorker(example, toTurn(example), AbortSignal.timeout(ownUseMs))
+      if (found !== null) this.#release(found.worker)
     }
     return (this.#scheduler.models ?? []).map(toModelFact)
   }
@@ -251,8 +256,14 @@ const toModelFact = ({ value, resolvedModel, displayName }: ModelInfo): ModelFac
   displayName,
 })
 
-/** A process that keeps its own conversation files has one id for life; a reused one gets a new id each time. */
-const newSessionId = (worker: PoolWorker) => (worker.profile.reusable ? randomUUID() : worker.spawnMode.sessionId)
+/**
+ * A process that keeps its own conversation files has one id for life; a reused one gets another id each time, which is a new one unless a
+ * conversation goes on in it.
+ */
+function newSessionId({ profile, spawnMode }: PoolWorker, { written = null }: Turn, request: RunRequest): string {
+  if (!profile.reusable) return spawnMode.sessionId
+  return (written === null ? null : existingSession(request)) ?? randomUUID()
+}
 
 function queueFull(limit: number): AppError {
   return new AppError('queue_full', `${limit} requests of yours are already waiting; try again in a moment.`, {

@@ -3,11 +3,13 @@
 import type { RunRequest } from '../../core/agent.ts'
 import { SessionAccess, sessionNotFound } from '../../core/sessions.ts'
 import type { AbilityBook } from '../cli/abilities.ts'
-import { profileKey, type Turn, toProfile } from '../cli/profile.ts'
+import { profileKey, type Turn, toProfile, toTurn } from '../cli/profile.ts'
 import { processFingerprint, readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
 import { loadToolServers } from '../process/client-tools-server.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import type { SessionFolders } from '../sessions/session-folders.ts'
+import { transcriptFile } from '../sessions/transcript.ts'
+import { readWrittenConversation, type WrittenConversation } from '../sessions/written-conversation.ts'
 import type { SpawnSpec } from './pool-worker.ts'
 import { existingSession } from './worker-selection.ts'
 
@@ -16,6 +18,8 @@ export type RequestContext = {
   claude: () => Promise<SpawnSpec['claude']>
   abilities: Pick<AbilityBook, 'of'>
   environment: Environment
+  /** The folder in which the CLI keeps its conversations. */
+  configDir: string
   defaultCwd: string
   /** An empty folder in which plain models work; the same one for as long as it exists. */
   scratchDir: () => string
@@ -23,20 +27,55 @@ export type RequestContext = {
 
 export type ResolvedRequest = SpawnSpec & { request: RunRequest; turn: Turn; key: string }
 
+type ResolveParts = {
+  context: RequestContext
+  folders: SessionFolders
+  /** Whether a process holds the conversation that the request continues. */
+  isHeld: boolean
+}
+
 /** Throws `session_not_found` and whatever `claude` throws. */
 export async function resolveRequest(
   request: RunRequest,
   turn: Turn,
-  { context, folders }: { context: RequestContext; folders: SessionFolders },
+  { context, folders, isHeld }: ResolveParts,
 ): Promise<ResolvedRequest> {
   const claude = await context.claude()
   const cwd = request.plain === null ? await workingFolder(request, context, folders) : context.scratchDir()
   const { fingerprint: settings, hasHooks } = settingsFor(request, cwd, context)
   const fingerprint = processFingerprint(claude, settings)
-  const profile = toProfile(request, { cwd, abilities: context.abilities.of(claude), hasHooks })
+  const circumstances = { cwd, abilities: context.abilities.of(claude), hasHooks }
+  const written = isHeld ? null : await writtenConversation(request, cwd, context)
+  if (written !== null) {
+    const replayed = withPromptOf(written, request)
+    const profile = toProfile(replayed, { ...circumstances, written })
+    const known = { profile, key: profileKey(profile), fingerprint, claude }
+    if (profile.reusable) return { ...known, request, turn: { ...toTurn(replayed), written } }
+  }
+  const profile = toProfile(request, circumstances)
   if (profile.fixed.clientTools.length > 0) await loadToolServers()
   return { request, profile, turn, key: profileKey(profile), fingerprint, claude }
 }
+
+/** So many messages are handed to another process; the CLI itself reads more of them sooner. */
+const replayedMax = 1000
+
+/** Null if the CLI itself must read the conversation's file. */
+async function writtenConversation(
+  { plain, session, options }: RunRequest,
+  cwd: string,
+  { configDir }: RequestContext,
+): Promise<WrittenConversation | null> {
+  if (plain !== null || session.kind !== 'continue' || options.tools?.length !== 0) return null
+  const written = await readWrittenConversation(transcriptFile(configDir, cwd, session.sessionId))
+  return written !== null && written.messages.length <= replayedMax ? written : null
+}
+
+/** A request that names no system prompt keeps the conversation's own. */
+const withPromptOf = ({ systemPrompt }: WrittenConversation, request: RunRequest): RunRequest => ({
+  ...request,
+  options: { ...request.options, systemPrompt: request.options.systemPrompt ?? systemPrompt },
+})
 
 /** A plain model reads no settings; only the date changes for it. */
 function settingsFor({ plain }: RunRequest, cwd: string, { environment }: RequestContext): SettingsState {

@@ -156,7 +156,7 @@ export class Scheduler {
     const coming = starting.findIndex((each) => isStartedFor(each, waiter))
     if (coming !== -1) starting.splice(coming, 1)
     else if (!hasRoom) this.#makeRoom(reserved)
-    else this.#start(waiter, spawnModeFor(waiter.request), waiter)
+    else this.#start(waiter, spawnModeFor(waiter), waiter)
   }
 
   /** Whether one more process may live. The first always may, however short the memory is. */

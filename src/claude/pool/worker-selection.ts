@@ -22,26 +22,39 @@ export type Candidate = {
   promptDistance(text: string): PromptDistance
 }
 
-export type RequestMatch = { key: string; fingerprint: string; request: RunRequest; turn: Pick<Turn, 'systemPrompt'> }
+export type RequestMatch = {
+  key: string
+  fingerprint: string
+  request: RunRequest
+  turn: Pick<Turn, 'systemPrompt' | 'written'>
+}
+
+type Beginning = Pick<RequestMatch, 'request' | 'turn'>
+
+/** Whether a process that was started for a new conversation can take it. */
+const isForNewProcess = ({ request: { session }, turn }: Beginning): boolean =>
+  session.kind === 'new' || session.kind === 'history' || (turn.written ?? null) !== null
 
 /** How to start a process for the request. */
-export function spawnModeFor({ session }: RunRequest): SpawnMode {
-  if (session.kind === 'new' || session.kind === 'history') return spareSpawnMode()
+export function spawnModeFor(beginning: Beginning): SpawnMode {
+  const { session } = beginning.request
+  if (isForNewProcess(beginning) || session.kind === 'new' || session.kind === 'history') return spareSpawnMode()
   if (session.kind === 'continue') return { kind: 'resume', sessionId: session.sessionId }
   return { kind: 'fork', from: session.sessionId, sessionId: randomUUID() }
 }
 
 export const spareSpawnMode = (): SpawnMode => ({ kind: 'new', sessionId: randomUUID() })
 
-function isModeFor(mode: SpawnMode, { session }: RunRequest): boolean {
-  if (mode.kind === 'new') return session.kind === 'new' || session.kind === 'history'
+function isModeFor(mode: SpawnMode, beginning: Beginning): boolean {
+  const { session } = beginning.request
+  if (mode.kind === 'new' || isForNewProcess(beginning)) return mode.kind === 'new' && isForNewProcess(beginning)
   if (mode.kind === 'resume') return session.kind === 'continue' && session.sessionId === mode.sessionId
   return session.kind === 'fork' && session.sessionId === mode.from
 }
 
 /** Whether the process was started for requests like this, whatever it holds now. */
 export function isStartedFor(worker: Candidate, match: RequestMatch): boolean {
-  if (worker.key !== match.key || !isModeFor(worker.spawnMode, match.request)) return false
+  if (worker.key !== match.key || !isModeFor(worker.spawnMode, match)) return false
   return worker.spawnMode.kind !== 'new' || worker.fingerprint === match.fingerprint
 }
 

@@ -52,7 +52,6 @@ export async function replayHistory(
       isOpen = true
     }
   }
-  conversation.setMessages(history)
 }
 
 /** The CLI does not record such a prompt if it would have to answer it. */

@@ -1,4 +1,5 @@
 // The conversation that a process holds: its id, how it started, and the message to which it can be rewound.
+import { statSync } from 'node:fs'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import type { Turn } from '../cli/profile.ts'
 import { conversationFingerprint } from '../sessions/conversation-fingerprint.ts'
@@ -95,6 +96,10 @@ type Where = { configDir: string; cwd: string; version: string; isWrittenHere: b
 /** The conversation of a turn that begins it here. One that came with the request has no file. */
 export function newConversation(sessionId: string, turn: Turn, { isWrittenHere, ...where }: Where): LoadedConversation {
   if (turn.history !== null) return new LoadedConversation(sessionId, turn, null)
-  const transcript = isWrittenHere ? new TranscriptWriter({ ...where, sessionId }) : null
+  const { written = null } = turn
+  if (written !== null && statSync(written.file).size !== written.bytes)
+    throw new Error('the conversation was continued elsewhere meanwhile')
+  const lastId = written === null ? {} : { lastId: written.lastId }
+  const transcript = isWrittenHere ? new TranscriptWriter({ ...where, sessionId, ...lastId }) : null
   return new LoadedConversation(sessionId, turn, transcript, new TranscriptWatch({ ...where, sessionId }))
 }

@@ -279,7 +279,7 @@ export class Worker {
     const { configDir, claude } = this.#context
     const where = { configDir, cwd: this.profile.cwd, version: claude.version, isWrittenHere: this.profile.reusable }
     this.#conversation = newConversation(sessionId, turn, where)
-    await replayHistory(this.#conversation, turn.history ?? [], {
+    await replayHistory(this.#conversation, turn.history ?? turn.written?.messages ?? [], {
       control: this.#control,
       using: this.#using,
       input: this.#input,
@@ -288,6 +288,7 @@ export class Worker {
       opens: this.profile.opensHistory,
       plain: this.profile.plain,
     })
+    if (turn.history !== null) this.#conversation.setMessages(turn.history)
   }
 
   /** Makes the process ready for the next turn of the conversation that it holds. */

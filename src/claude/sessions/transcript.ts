@@ -15,6 +15,10 @@ export function projectFolder(configDir: string, cwd: string): string {
   return join(configDir, 'projects', cwd.replaceAll(/[^A-Za-z0-9]/g, '-').slice(0, folderNameMax))
 }
 
+/** Where the CLI stores a conversation of that folder. */
+export const transcriptFile = (configDir: string, cwd: string, sessionId: string): string =>
+  join(projectFolder(configDir, cwd), `${sessionId}.jsonl`)
+
 export type TranscriptFacts = { file: string; cwd: string | null }
 
 /** Finds a conversation by its id, whether it started here or in a terminal; null if it does not exist. */
@@ -95,7 +99,9 @@ export class TranscriptWriter {
   readonly #version: string
   #parent: string | null = null
 
-  constructor(options: { configDir: string; cwd: string; sessionId: string; version: string }) {
+  /** `lastId`: of the last message in the file, if there is one already. */
+  constructor(options: { configDir: string; cwd: string; sessionId: string; version: string; lastId?: string }) {
+    this.#parent = options.lastId ?? null
     this.sessionId = options.sessionId
     this.#folder = projectFolder(options.configDir, options.cwd)
     this.#cwd = options.cwd

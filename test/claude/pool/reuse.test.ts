@@ -218,6 +218,8 @@ function testGroup(group: Group): void {
 
 testGroup(byTurn)
 
+const words = (request: RecordedRequest) => history(request).map((text) => text.split(' ')[0]?.trim())
+
 test('a system prompt set in a live process is sent like one that it was started with', async () => {
   const request = { ...plain, prompt: 'now this' }
   await chat(used, request)
@@ -267,15 +269,37 @@ for (const [title, options, system] of [
       const events = await chatStream(used, { prompt: 'three', tools: [], session_id })
       const start = events[0]
       assert.equal(start?.type === 'start' && start.session_id, session_id)
-      assert.deepEqual(
-        history(last(used)).map((text) => text.split(' ')[0]?.trim()),
-        ['one', 'uno', 'two', 'dos', 'three'],
-      )
+      assert.deepEqual(words(last(used)), ['one', 'uno', 'two', 'dos', 'three'])
       assert.ok(system.test(systemOf(last(used)).join('')), 'the prompt is the one that it started with')
       assert.doesNotMatch(last(used).raw, /something else|Bob/)
     },
   )
 }
+
+test('a conversation goes on in a process that is there, also after a restart, and its file grows by each turn', async (t) => {
+  const folders = newFolders()
+  const start = () => startTestServer(t, { folders, config: { maxProcesses: 1 } })
+  const ask = { tools: [], system_prompt: 'You are Ada.' }
+  const server = await start()
+  const { session_id } = await chat(server, { ...ask, prompt: `one ${step({ text: 'uno' })}` })
+  const pids = pidsOf(server)
+  await chat(server, { ...ask, prompt: 'something else' })
+  await chat(server, { prompt: `two ${step({ text: 'dos' })}`, tools: [], session_id })
+  assert.deepEqual(pidsOf(server), pids)
+  assert.deepEqual(words(last(server)), ['one', 'uno', 'two'])
+  await server.close(0)
+  const next = await start()
+  await chat(next, { prompt: `three ${step({ text: 'tres' })}`, tools: [], session_id })
+  assert.deepEqual(words(last(next)), ['one', 'uno', 'two', 'dos', 'three'])
+  assert.deepEqual(systemOf(last(next)), ['You are Ada.'])
+  const { messages } = (await (await fetch(`${next.url}/v1/sessions/${session_id}/messages`)).json()) as {
+    messages: unknown[]
+  }
+  assert.equal(messages.length, 6)
+  // The CLI itself goes on with it as well.
+  await chat(next, { prompt: 'four', session_id })
+  assert.deepEqual(words(last(next)).slice(-7), ['one', 'uno', 'two', 'dos', 'three', 'tres', 'four'])
+})
 
 testGroup(withOutput)
 
