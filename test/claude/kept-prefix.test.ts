@@ -127,7 +127,9 @@ class Conversation {
     const { status, body } = await post(server, this.#surface.path, this.#surface.body(this.past, prompt))
     assert.equal(status, 200, JSON.stringify(body))
     this.past.push({ prompt, answer: { text: textOf(body), body } })
-    const own = server.upstream.requests.slice(count).filter(({ raw }) => raw.includes(prompt))
+    const own = server.upstream.requests
+      .slice(count)
+      .filter(({ raw }) => raw.includes(JSON.stringify(prompt).slice(1, -1)))
     assert.equal(own.length, 1)
     const [request] = own
     assert.ok(request)
@@ -236,6 +238,21 @@ test('the result of a tool keeps what came before, also after a restart', async 
     { role: 'user', content: 'more' },
   ])
   assertKept(second.request, third.request)
+})
+
+test('thinking that the client does not send back stays in a conversation whose process was given to another', async () => {
+  const [surface] = surfaces
+  assert.ok(surface)
+  const conversation = new Conversation(surface)
+  const other = new Conversation(surface)
+  const thought = step({ thinking: 2, text: 'An answer.' })
+  for (const prompt of ['first', 'second', 'third']) {
+    const request = await conversation.ask(tight, `thinking ${prompt} ${thought}`)
+    await other.ask(tight, `between ${prompt}`)
+    if (prompt === 'first') continue
+    assert.match(request.raw, /"type":"thinking","thinking"/)
+    conversation.check()
+  }
 })
 
 test('an edited last turn keeps what comes before it', async () => {

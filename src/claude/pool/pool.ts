@@ -171,7 +171,8 @@ export class Pool implements Agent {
   async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Found | null> {
     try {
       const resolved = await orAbort(this.#resolve(request, turn), signal)
-      return { worker: await this.#scheduler.acquire(resolved, signal), turn: resolved.turn }
+      const worker = await this.#scheduler.acquire(resolved, signal)
+      return { worker, turn: this.#scheduler.evicted.complete(resolved.turn) }
     } catch (error) {
       if (error instanceof ClaudeReplaced) return null
       throw error

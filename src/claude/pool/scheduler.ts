@@ -8,6 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { memoryWatch } from '../../platform/memory-pressure.ts'
 import { canContinue, profileKey } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
+import { EvictedConversations } from './evicted-conversations.ts'
 import type { PoolLimits } from './limits.ts'
 import type { PoolWorker, Spawn, SpawnSpec } from './pool-worker.ts'
 import { RecentProfiles } from './recent-profiles.ts'
@@ -23,6 +24,7 @@ import {
   isStartedFor,
   leastRecentlyUsed,
   leastValuable,
+  mostRecentlyUsed,
   reservedFromAuxiliary,
   spareSpawnMode,
   spawnModeFor,
@@ -45,6 +47,7 @@ export class Scheduler {
   readonly #context: SchedulerContext
   readonly #workers = new Set<PoolWorker>()
   readonly #waiting = new WaitQueue()
+  readonly evicted = new EvictedConversations()
   /** Whose run each busy process works on. */
   readonly #holders = new Map<PoolWorker, string | null>()
   readonly #recentProfiles: RecentProfiles
@@ -151,11 +154,15 @@ export class Scheduler {
     if (holder === 'wait') return
     const hasRoom = this.#hasRoom()
     const reserved = reservedFromAuxiliary(this.#workers, waiter, hasRoom)
-    const worker = holder ?? idleWorkerFor(this.#workers, waiter, reserved)
-    if (worker !== null) return this.#assign(worker, waiter)
+    const isReturning = this.evicted.has(waiter)
+    const worker = holder ?? idleWorkerFor(this.#workers, waiter, { reserved, isReturning })
+    if (worker !== null) {
+      if (worker !== holder && worker.conversation !== null) this.evicted.note(worker.conversation)
+      return this.#assign(worker, waiter)
+    }
     const coming = starting.findIndex((each) => isStartedFor(each, waiter))
     if (coming !== -1) starting.splice(coming, 1)
-    else if (!hasRoom) this.#makeRoom(reserved)
+    else if (!hasRoom) this.#makeRoom(reserved, isReturning)
     else this.#start(waiter, spawnModeFor(waiter), waiter)
   }
 
@@ -192,9 +199,15 @@ export class Scheduler {
     return idle.find((worker) => holdsConversation(worker.conversation, request, turn)) ?? null
   }
 
-  /** Ends the least recently used idle process. There is room once it is gone; dispatch is called then. */
-  #makeRoom(reserved: PoolWorker | null): void {
-    if (this.#count('ending') === 0) void leastRecentlyUsed(this.#workers, reserved)?.retire()
+  /**
+   * Ends the least recently used idle process; for a conversation that had to leave its own lately, the one that was used last, see
+   * `idleWorkerFor`. There is room once it is gone; dispatch is called then.
+   */
+  #makeRoom(reserved: PoolWorker | null, isReturning = false): void {
+    if (this.#count('ending') > 0) return
+    const victim = (isReturning ? mostRecentlyUsed : leastRecentlyUsed)(this.#workers, reserved)
+    if (victim?.conversation) this.evicted.note(victim.conversation)
+    void victim?.retire()
   }
 
   #assign(worker: PoolWorker, waiter: Waiter): void {

@@ -70,12 +70,13 @@ const isDispensable = (worker: Candidate) => worker.conversation === null || wor
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose conversation may be
  * dropped; of these, first those that nobody has returned to, those that know the system prompt, and the least recently used. `reserved` is
- * left alone.
+ * left alone. `isReturning`: the request's conversation had to leave its process lately. If conversations come in turn, and are more than there
+ * are processes, the one that was used last is then the one that is needed last.
  */
 export function idleWorkerFor<T extends Candidate>(
   workers: Iterable<T>,
   match: RequestMatch,
-  reserved: T | null = null,
+  { reserved = null, isReturning = false }: { reserved?: T | null; isReturning?: boolean } = {},
 ): T | null {
   const isFree = (worker: T) =>
     worker.state === 'idle' && worker !== reserved && (worker.conversation === null || worker.profile.reusable)
@@ -85,9 +86,8 @@ export function idleWorkerFor<T extends Candidate>(
   )
   const { systemPrompt } = match.turn
   const distance = (worker: T) => (systemPrompt === null ? 0 : worker.promptDistance(systemPrompt))
-  return (
-    candidates.sort((a, b) => rank(a) - rank(b) || distance(a) - distance(b) || a.lastUsedAt - b.lastUsedAt)[0] ?? null
-  )
+  const age = (a: T, b: T) => (isReturning ? b.lastUsedAt - a.lastUsedAt : a.lastUsedAt - b.lastUsedAt)
+  return candidates.sort((a, b) => rank(a) - rank(b) || distance(a) - distance(b) || age(a, b))[0] ?? null
 }
 
 /**
@@ -124,8 +124,16 @@ export const canBeRewound = (worker: Candidate, key: string, fingerprint: string
   worker.profile.reusable && worker.key === key && worker.fingerprint === fingerprint
 
 export function leastRecentlyUsed<T extends Candidate>(workers: Iterable<T>, reserved: T | null = null): T | null {
+  return byLastUse(workers, reserved)[0] ?? null
+}
+
+export function mostRecentlyUsed<T extends Candidate>(workers: Iterable<T>, reserved: T | null = null): T | null {
+  return byLastUse(workers, reserved).at(-1) ?? null
+}
+
+function byLastUse<T extends Candidate>(workers: Iterable<T>, reserved: T | null): T[] {
   const idle = [...workers].filter((worker) => worker.state === 'idle' && worker !== reserved)
-  return idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)[0] ?? null
+  return idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt)
 }
 
 /**

@@ -71,6 +71,10 @@ export class LoadedConversation {
     return this.#messages[0]?.role !== 'assistant'
   }
 
+  get messages(): readonly ConversationMessage[] {
+    return this.#messages
+  }
+
   setMessages(messages: readonly ConversationMessage[]): void {
     this.#messages = [...messages]
     this.contentFingerprint = conversationFingerprint(this.#messages)

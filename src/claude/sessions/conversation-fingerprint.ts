@@ -44,8 +44,17 @@ function merge(parts: unknown[]): unknown[] {
   return merged
 }
 
+/** Of lists that were asked for before: they are not changed, and a long one takes milliseconds. */
+const known = new WeakMap<readonly ConversationMessage[], string>()
+
 /** Adjacent messages of one role count as one message. */
 export function conversationFingerprint(messages: readonly ConversationMessage[]): string {
+  const fingerprint = known.get(messages) ?? fingerprintOf(messages)
+  known.set(messages, fingerprint)
+  return fingerprint
+}
+
+function fingerprintOf(messages: readonly ConversationMessage[]): string {
   const turns: { role: string; parts: unknown[] }[] = []
   for (const { role, content } of messages) {
     const parts = (content as Block[]).flatMap(canonical)

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import { fieldsOf, isObject } from '../../platform/json.ts'
+import { joinAnswers } from './join-answers.ts'
 import { type TranscriptEntry, toEntries } from './transcript.ts'
 
 export type WrittenConversation = {
@@ -48,13 +49,10 @@ export async function readWrittenConversation(file: string): Promise<WrittenConv
     }
     const message = isOwn(entry, 'message') ? messageIn(entry) : null
     if (message === null) return null
-    const last = messages.at(-1)
-    // The CLI reports each block of an answer as a message.
-    if (last?.role === 'assistant' && message.role === 'assistant') last.content.push(...message.content)
-    else messages.push(message)
+    messages.push(message)
   }
   if (lastId === null || messages[0]?.role !== 'user' || messages.at(-1)?.role !== 'assistant') return null
-  return { file, bytes: bytes.length, messages, lastId, systemPrompt }
+  return { file, bytes: bytes.length, messages: joinAnswers(messages), lastId, systemPrompt }
 }
 
 function promptIn(attachment: unknown): string | null {

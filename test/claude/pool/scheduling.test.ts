@@ -56,6 +56,28 @@ test('runs that wait get their processes in order of arrival', async (t) => {
   assert.deepEqual(spawner.workers[0]?.prompts, names)
 })
 
+test('of conversations that come in turn, and are one more than there are processes, most find theirs', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { maxProcesses: 4, warm: 1 } })
+  const prompts = new Map<string, string[]>()
+  let misses = 0
+  for (let round = 1; round <= 6; round++) {
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      const past = prompts.get(name) ?? []
+      const prompt = `${name}${round}`
+      const messages = past.flatMap((each) => after(each).session.messages)
+      const before = spawner.workers.map(({ conversation }) => conversation)
+      await run(prompt, { session: { kind: 'history', messages } })
+      const conversation = spawner.workingOn(prompt).conversation
+      if (round > 2 && !before.includes(conversation)) misses++
+      await reply(prompt)
+      prompts.set(name, [...past, prompt])
+      await clock.advance(10)
+    }
+  }
+  // All 20 of them, if the one that waited longest were always given away.
+  assert.ok(misses <= 6, `${misses} of 20 were handed to another process`)
+})
+
 test('as many processes start at the same time as there are cores', async (t) => {
   const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 5, startsMax: 2 }, isManual: true })
   const names = ['one', 'two', 'three', 'four']

@@ -49,7 +49,9 @@ function match(isAuxiliary: boolean, tools: ClientTool[] = []): RequestMatch {
 }
 
 const chosen = (workers: readonly Named[], isAuxiliary: boolean) =>
-  idleWorkerFor(workers, match(isAuxiliary), reservedFromAuxiliary(workers, match(isAuxiliary), true))?.name ?? null
+  idleWorkerFor(workers, match(isAuxiliary), {
+    reserved: reservedFromAuxiliary(workers, match(isAuxiliary), true),
+  })?.name ?? null
 
 const cases: [title: string, workers: Named[], ordinary: string | null, side: string | null][] = [
   ['there is no process', [], null, null],
