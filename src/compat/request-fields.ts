@@ -9,7 +9,7 @@ import { isObject } from '../platform/json.ts'
  */
 export type Treatment = 'honored' | 'emulated' | 'silent' | 'ignored' | 'refused'
 
-type Field = {
+export type Field = {
   treatment: Treatment
   /** For the reference page: the full rule, if the treatment alone does not state it. */
   note?: string

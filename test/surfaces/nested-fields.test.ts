@@ -99,6 +99,15 @@ const named: [name: string, path: string, body: Fields, fields: string[]][] = [
     { messages: [user([chatImage(small, { detail: 'low' })])] },
     ['messages[].content[].image_url.detail'],
   ],
+  [
+    'an hour in the cache',
+    messages,
+    {
+      system: [{ type: 'text', text: 'be brief', cache_control: { type: 'ephemeral', ttl: '1h' } }],
+      messages: [user([{ type: 'text', text: 'hi', cache_control: { type: 'ephemeral', ttl: '1h' } }])],
+    },
+    ['messages[].content[].cache_control', 'system[].cache_control'],
+  ],
   ['a strict tool', chat, { messages: [user('hi')], ...chatTool({ strict: true }) }, ['tools[].function.strict']],
   [
     'an integer of too many digits',

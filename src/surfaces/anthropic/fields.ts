@@ -1,10 +1,25 @@
 // Lists every field of a messages request and how the server treats it. docs/compatibility.md is generated from it.
 import { isReducedImage } from '../../compat/media-blocks.ts'
-import { type FieldTable, isDirect, isEmpty, isFalse, known, type NestedTable } from '../../compat/request-fields.ts'
+import {
+  type Field,
+  type FieldTable,
+  isDirect,
+  isEmpty,
+  isFalse,
+  known,
+  type NestedTable,
+} from '../../compat/request-fields.ts'
 import { isClientToolType } from './builtin-tools.ts'
 import { isPassedAsJson } from './schemas.ts'
 
 const isOne = (value: unknown) => value === 1
+
+/** The CLI caches every conversation, its system prompt and its tools, for five minutes. */
+const cacheControl: Field = {
+  treatment: 'ignored',
+  requestsNothing: (value) => (value as { ttl?: unknown } | null)?.ttl !== '1h',
+  note: 'also on blocks and tools; the CLI caches what such a mark asks for, for five minutes: `"ttl": "1h"` is ignored',
+}
 
 export const messagesFields: FieldTable = {
   model: { treatment: 'honored', note: 'a name from `GET /v1/models`, a full id, or a name from `--model-map`' },
@@ -56,7 +71,7 @@ export const messagesFields: FieldTable = {
   service_tier: { treatment: 'silent', note: 'the answer says `standard`' },
   speed: { treatment: 'silent' },
   inference_geo: { treatment: 'silent' },
-  cache_control: { treatment: 'silent', note: 'also on blocks and tools; the CLI sets its own' },
+  cache_control: cacheControl,
   diagnostics: { treatment: 'silent' },
   user_profile_id: { treatment: 'silent' },
   workspace_id: { treatment: 'silent' },
@@ -67,7 +82,8 @@ export const messagesFields: FieldTable = {
 const isWithoutCitations = (value: unknown) => isEmpty(value) || (value as { enabled?: unknown }).enabled === false
 
 const textFields: FieldTable = {
-  ...known('type', 'text', 'cache_control'),
+  ...known('type', 'text'),
+  cache_control: cacheControl,
   citations: { treatment: 'ignored', requestsNothing: isWithoutCitations },
 }
 const blockFields: FieldTable = {
@@ -98,7 +114,8 @@ export const messagesNestedFields: readonly NestedTable[] = [
   {
     path: 'tools[]',
     fields: {
-      ...known('type', 'name', 'description', 'input_schema', 'cache_control', 'eager_input_streaming'),
+      ...known('type', 'name', 'description', 'input_schema', 'eager_input_streaming'),
+      cache_control: cacheControl,
       strict: { treatment: 'ignored', requestsNothing: isFalse },
       defer_loading: { treatment: 'ignored', requestsNothing: isFalse },
       allowed_callers: { treatment: 'ignored', requestsNothing: isDirect },

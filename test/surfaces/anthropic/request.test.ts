@@ -644,6 +644,8 @@ const ignoredCases: [object, string[]][] = [
   ],
   [{ context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } }, ['context_management']],
   [{ cache_control: { type: 'ephemeral' }, inference_geo: 'us', diagnostics: {}, betas: ['a'] }, []],
+  [{ cache_control: { type: 'ephemeral', ttl: '5m' } }, []],
+  [{ cache_control: { type: 'ephemeral', ttl: '1h' } }, ['cache_control']],
   [{ user_profile_id: 'a', workspace_id: 'b' }, []],
   [{ seed: 4, 'a\r\nb: c': 1 }, ['seed', '(unknown)']],
   [{ seed: 4, tools: [{ type: 'web_search_20250305' }, look] }, ['seed', 'tools[0]']],
