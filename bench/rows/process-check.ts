@@ -4,10 +4,10 @@
 // clients do not send back. So the model is made to think once, at the beginning, and as long as that thinking is in the requests of a
 // process, it is the same process.
 
-import { type JsonRecord, stringAt } from './json.ts'
-import { type ModelRequest, type ScriptedModel, step } from './scripted-model.ts'
-import { processCounts } from './sse-client.ts'
-import type { Served } from './systems.ts'
+import { type JsonRecord, stringAt } from '../json.ts'
+import { type ModelRequest, type ScriptedModel, step } from '../scripted-model.ts'
+import { processCounts } from '../sse-client.ts'
+import type { Served } from '../systems.ts'
 import type { Contender } from './turns.ts'
 
 /** Belongs in the first prompt of a conversation. */

@@ -1,11 +1,11 @@
 // The contenders of the rows about the OpenAI route. A prompt and its system prompt differ from round to round; contenders that are
 // compared get the same of both.
 
-import type { JsonRecord } from './json.ts'
-import { type Completion, complete } from './openai-client.ts'
+import type { JsonRecord } from '../json.ts'
+import { type Completion, complete } from '../openai-client.ts'
+import { step } from '../scripted-model.ts'
+import type { Served } from '../systems.ts'
 import { thinkOnce } from './process-check.ts'
-import { step } from './scripted-model.ts'
-import type { Served } from './systems.ts'
 import type { Contender } from './turns.ts'
 
 export const systemFor = (prompt: string) => `You keep to the matter of "${prompt}" and answer briefly.`

@@ -1,10 +1,10 @@
 // Rows about many requests at once: closed loops of unrelated requests without built-in tools, ours and the yardstick in alternating
 // slices, and what each request costs in processor time.
 
-import { residentMb, treeCpuSeconds } from './process-figures.ts'
-import { check, type Row } from './result.ts'
-import { type Summary, summarize } from './stats.ts'
-import { quiet, type Served, type Systems } from './systems.ts'
+import { residentMb, treeCpuSeconds } from '../process-figures.ts'
+import { check, type Row } from '../result.ts'
+import { type Summary, summarize } from '../stats.ts'
+import { quiet, type Served, type Systems } from '../systems.ts'
 
 const AT_ONCE = 8
 const LEVELS = [1, 2, 4, 8, 16]

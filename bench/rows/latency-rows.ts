@@ -1,11 +1,11 @@
 // Rows about the time to the first text. Each row starts its systems anew, so that none inherits another row's processes, and measures
 // them in turns.
 
-import { check, type Row } from './result.ts'
-import { step } from './scripted-model.ts'
-import type { Answer } from './sse-client.ts'
-import { median, summarize } from './stats.ts'
-import { quiet, type Served, type Systems } from './systems.ts'
+import { check, type Row } from '../result.ts'
+import { step } from '../scripted-model.ts'
+import type { Answer } from '../sse-client.ts'
+import { median, summarize } from '../stats.ts'
+import { quiet, type Served, type Systems } from '../systems.ts'
 import { type Contender, type LatencyPlan, nextTurn, sum, takeTurns, unrelated } from './turns.ts'
 
 /** Unrelated requests without built-in tools. The bare process rewinds the turn before, ahead of its clock. */

@@ -2,10 +2,10 @@
 
 import { relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { childrenOf, privateMb, residentMb } from './process-figures.ts'
-import { check, type Row } from './result.ts'
-import { summarize } from './stats.ts'
-import { quiet, type Systems } from './systems.ts'
+import { childrenOf, privateMb, residentMb } from '../process-figures.ts'
+import { check, type Row } from '../result.ts'
+import { summarize } from '../stats.ts'
+import { quiet, type Systems } from '../systems.ts'
 
 const STARTS = 5
 const REQUESTS_BEFORE_IDLE = 5

@@ -1,6 +1,9 @@
 // Rows about the OpenAI route: what it costs next to the native one, and next to a process per request. Each figure is checked against
 // the requests that the model really got (process-check.ts).
 
+import { check, type Row } from '../result.ts'
+import { summarize } from '../stats.ts'
+import { quiet, type Served, type Systems } from '../systems.ts'
 import {
   alike,
   nextAlike,
@@ -12,9 +15,6 @@ import {
   unrelatedCompletion,
 } from './openai-contenders.ts'
 import { checked, oneLiveProcess, oneToolRoundTrip, unrelatedWith, warm } from './process-check.ts'
-import { check, type Row } from './result.ts'
-import { summarize } from './stats.ts'
-import { quiet, type Served, type Systems } from './systems.ts'
 import { type LatencyPlan, sum, takeTurns, unrelated } from './turns.ts'
 
 /** Unrelated requests, next to the plain row's and to native ones that send a system prompt and a model as these do. */

@@ -1,9 +1,9 @@
 // Contenders that are measured in turns, round after round, and the resulting samples.
 
-import type { JsonRecord } from './json.ts'
-import { type Row, systemNames } from './result.ts'
-import { summarize } from './stats.ts'
-import type { Served } from './systems.ts'
+import type { JsonRecord } from '../json.ts'
+import { type Row, systemNames } from '../result.ts'
+import { summarize } from '../stats.ts'
+import type { Served } from '../systems.ts'
 
 const WARM_UPS = 5
 /** The step through the possible orders of contenders; it shares no factor with their number for two to four contenders. */
