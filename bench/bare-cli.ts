@@ -42,6 +42,10 @@ export class BareCli {
     this.#child.once('exit', (code) => this.#failed(new Error(`the bare CLI ended (${code}): ${this.#stderr}`)))
   }
 
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
   /** One turn; resolves at its result with the milliseconds from writing the line to the first text. */
   turn(prompt: string): Promise<number> {
     this.#lastUuid = randomUUID()

@@ -15,6 +15,7 @@ interface ProcessStat {
   parent: number
   /** Its own time and that of its ended children. */
   cpuSeconds: number
+  ownCpuSeconds: number
 }
 
 /** Resident memory in MB. */
@@ -36,6 +37,21 @@ export async function treeCpuSeconds(pid: number): Promise<number | null> {
   const all = await readAll()
   const tree = new Set([pid, ...descendants(all, pid)])
   return all.filter((stat) => tree.has(stat.pid)).reduce((sum, stat) => sum + stat.cpuSeconds, 0)
+}
+
+/** Seconds of processor time of a process alone, without its children; null except on Linux. */
+export async function ownCpuSeconds(pid: number): Promise<number | null> {
+  if (!LINUX) return null
+  return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8')).at(0)?.ownCpuSeconds ?? null
+}
+
+/** Memory of processes and everything below them in MB, a page that several share counted once in parts; null except on Linux. */
+export async function proportionalMb(pids: readonly number[]): Promise<number | null> {
+  if (!LINUX) return null
+  const all = await readAll()
+  const trees = pids.flatMap((pid) => [pid, ...descendants(all, pid)])
+  const texts = await Promise.all(trees.map((pid) => readFile(`/proc/${pid}/smaps_rollup`, 'utf8')))
+  return texts.reduce((sum, text) => sum + kilobytes(text, /^Pss:\s+(\d+)/m), 0) / 1024
 }
 
 /** The ids of the direct children of a process. */
@@ -62,8 +78,16 @@ function parseStat(text: string): ProcessStat[] {
   const close = text.lastIndexOf(')')
   if (close < 0) return []
   const fields = text.slice(close + 2).split(' ')
-  const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index] ?? 0), 0)
-  return [{ pid: Number.parseInt(text, 10), parent: Number(fields[1]), cpuSeconds: ticks / TICKS_PER_SECOND }]
+  const seconds = (...indexes: number[]) =>
+    indexes.reduce((sum, index) => sum + Number(fields[index] ?? 0), 0) / TICKS_PER_SECOND
+  return [
+    {
+      pid: Number.parseInt(text, 10),
+      parent: Number(fields[1]),
+      cpuSeconds: seconds(11, 12, 13, 14),
+      ownCpuSeconds: seconds(11, 12),
+    },
+  ]
 }
 
 function kilobytes(text: string, pattern: RegExp): number {

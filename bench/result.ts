@@ -2,10 +2,13 @@
 
 import type { Summary } from './stats.ts'
 
-/** `native`: claude-serve's own route, if `ours` is the OpenAI one, or without an idempotency key, if `ours` has one. */
-export const systemNames = ['ours', 'perProcess', 'bare', 'native'] as const
+/**
+ * `native`: claude-serve's own route, if `ours` is the OpenAI one, or without an idempotency key, if `ours` has one. `warm`: claude-serve
+ * in the best case, with a process that needs no preparation.
+ */
+export const systemNames = ['ours', 'perProcess', 'bare', 'native', 'warm'] as const
 export type SystemName = (typeof systemNames)[number]
-export type Unit = 'ms' | '/s' | 'MB' | 'CPU s'
+export type Unit = 'ms' | '/s' | 'MB' | 'CPU s' | '%' | '×'
 
 export interface Check {
   /** As it is printed: "<= 0.12 × per process". */
@@ -31,7 +34,14 @@ export interface Bound {
   limit: number
 }
 
-const AGAINST = { ours: '', absolute: '', perProcess: ' × per process', bare: ' × bare', native: ' × native' } as const
+const AGAINST = {
+  ours: '',
+  absolute: '',
+  perProcess: ' × per process',
+  bare: ' × bare',
+  native: ' × native',
+  warm: ' × warm',
+} as const
 
 /** Checks our median against bounds that are factors of another system's median, or plain numbers in the row's unit. */
 export function check(row: Omit<Row, 'checks'>, bounds: readonly Bound[]): Row {

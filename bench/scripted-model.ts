@@ -3,12 +3,14 @@
 
 import { fileURLToPath } from 'node:url'
 import { startListening } from './child-process.ts'
-import { isRecord, type JsonRecord, numberAt, stringAt } from './json.ts'
+import { isRecord, type JsonRecord, numberAt, parseRecord, stringAt } from './json.ts'
 
 /** A request that reached the model. */
 export interface ModelRequest {
   /** Identifies the CLI process: constant for its lifetime, whatever conversations it has, and different from all others. */
   process: string
+  /** The body, byte for byte. */
+  raw: string
   /** The parts of the system prompt, the CLI's own first. */
   system: string[]
   /** Without messages of the role `system`, in which the CLI describes its environment. */
@@ -48,10 +50,13 @@ async function readBook(url: string): Promise<JsonRecord> {
 }
 
 function toModelRequest(request: JsonRecord): ModelRequest {
-  const messages = Array.isArray(request.messages) ? request.messages.filter(isRecord) : []
+  const raw = stringAt(request, 'raw')
+  const body = parseRecord(raw) ?? {}
+  const messages = Array.isArray(body.messages) ? body.messages.filter(isRecord) : []
   return {
     process: stringAt(request, 'session'),
-    system: blocksOf(request.system).map((block) => stringAt(block, 'text')),
+    raw,
+    system: blocksOf(body.system).map((block) => stringAt(block, 'text')),
     messages: messages
       .map((message) => ({ role: stringAt(message, 'role'), blocks: blocksOf(message.content) }))
       .filter(({ role }) => role !== 'system'),

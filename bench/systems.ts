@@ -22,11 +22,20 @@ export interface Served {
   stop(): Promise<void>
 }
 
-interface Folders {
+/** Of one system; a server that gets those of an earlier one continues where that stopped. */
+export interface Folders {
   home: string
   data: string
   tmp: string
   work: string
+}
+
+export interface StartOptions {
+  waits?: boolean
+  /** Settings besides those that every server of the bench gets. */
+  settings?: readonly string[]
+  /** Otherwise new, empty ones. */
+  folders?: Folders
 }
 
 export class Systems {
@@ -53,7 +62,7 @@ export class Systems {
     const root = await mkdtemp(join(tmpdir(), 'claude-serve-bench-'))
     atEnd(() => rm(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }))
     const systems = new Systems(root, entry)
-    const folders = await systems.#folders()
+    const folders = await systems.folders()
     const env = systems.environment(folders.home, folders.tmp)
     systems.#model = await ScriptedModel.start(env, folders.work)
     return systems
@@ -64,10 +73,11 @@ export class Systems {
     return this.#model
   }
 
-  /** Unless told otherwise, resolves when the server knows what its CLI can do: it finds out once for each data folder. */
-  async startOurs(command = this.command, { waits = true } = {}): Promise<Served> {
-    const { home, data, tmp, work } = await this.#folders()
-    const settings = ['--port', '0', '--data-dir', data, '--default-cwd', work, '--log-level', 'warn']
+  /** Unless `waits` is false, resolves when the server knows what its CLI can do: it finds out once for each data folder. */
+  async startOurs(command = this.command, options: StartOptions = {}): Promise<Served> {
+    const { waits = true, settings: more = [], folders = await this.folders() } = options
+    const { home, data, tmp, work } = folders
+    const settings = ['--port', '0', '--data-dir', data, '--default-cwd', work, '--log-level', 'warn', ...more]
     const child = await startListening({
       name: 'claude-serve',
       file: process.execPath,
@@ -80,7 +90,7 @@ export class Systems {
   }
 
   async startPerProcess(): Promise<Served> {
-    const { home, tmp, work } = await this.#folders()
+    const { home, tmp, work } = await this.folders()
     const child = await startListening({
       name: 'the process-per-request server',
       file: process.execPath,
@@ -92,7 +102,7 @@ export class Systems {
   }
 
   async startBare(noTools: boolean): Promise<BareCli> {
-    const { home, tmp, work } = await this.#folders()
+    const { home, tmp, work } = await this.folders()
     return new BareCli({ claude: this.claude, env: this.environment(home, tmp), cwd: work, noTools })
   }
 
@@ -110,7 +120,8 @@ export class Systems {
     }
   }
 
-  async #folders(): Promise<Folders> {
+  /** New, empty folders. */
+  async folders(): Promise<Folders> {
     this.#made += 1
     const base = join(this.#root, String(this.#made))
     const folders = {

@@ -1,7 +1,7 @@
 // The report for people: Markdown tables whose columns are also aligned as plain text.
 
 import type { Machine } from './machine.ts'
-import { type Row, ratio, systemNames } from './result.ts'
+import { type Row, ratio, type SystemName, systemNames } from './result.ts'
 import type { Summary } from './stats.ts'
 
 const NOTES = [
@@ -11,18 +11,25 @@ const NOTES = [
   'its clock starts; it is the limit, not a server.',
   'native: in the OpenAI rows, the native route of claude-serve next to the OpenAI one, on a server of its own in the same rounds;',
   'in those with an idempotency key, the same route without one. These answers come in 20 tokens with 20 ms between them.',
+  'warm: claude-serve itself, when the process needs no preparation: it holds the conversation, or got the same system prompt before.',
   'What the server adds: difference of the medians, with the spread of the paired differences in parentheses.',
 ]
+
+type OtherSystem = Exclude<SystemName, 'ours'>
+const otherSystems = systemNames.filter((name) => name !== 'ours')
 
 export function renderReport(machine: Machine, rows: readonly Row[]): string {
   const isCompared = (row: Row) => row.checks.length > 0 || row.isCompared === true
   const compared = rows.filter(isCompared)
   const informing = rows.filter((row) => !isCompared(row))
   const parts = [renderMachine(machine)]
-  if (compared.length > 0) parts.push(renderTable([comparedHead, ...compared.map(comparedCells)]))
+  if (compared.length > 0) {
+    const others = otherSystems.filter((name) => compared.some((row) => row.figures[name]))
+    parts.push(renderTable([comparedHead(others), ...compared.map((row) => comparedCells(row, others))]))
+  }
   if (informing.length > 0) {
     const head = ['for information', 'claude-serve', 'per process']
-    parts.push(renderTable([head, ...informing.map((row) => systemCells(row).slice(0, 3))]))
+    parts.push(renderTable([head, ...informing.map((row) => systemCells(row, ['perProcess']))]))
   }
   return `${[...parts, NOTES.join('\n')].join('\n\n')}\n`
 }
@@ -31,21 +38,21 @@ function renderMachine({ cpu, cores, memoryGb, system, node, cli, date }: Machin
   return `claude-serve bench, ${date}\n${cpu}, ${cores} cores, ${memoryGb} GB, ${system}; Node ${node}; CLI ${cli}`
 }
 
-const comparedHead = [
-  ...['measured', 'claude-serve', 'per process', 'bare', 'native'],
-  ...['÷ per process', '÷ bare', '÷ native', 'must reach', ''],
-]
-
-function comparedCells(row: Row): string[] {
-  const ratios = (['perProcess', 'bare', 'native'] as const).map((name) => times(ratio(row, name)))
-  if (row.checks.length === 0) return [...systemCells(row), ...ratios, '-', '']
-  const verdict = row.checks.every((check) => check.ok) ? 'ok' : 'MISSED'
-  const limits = row.checks.map((check) => (check.ok ? check.limit : `${check.limit} (!)`)).join(', ')
-  return [...systemCells(row), ...ratios, limits, verdict]
+function comparedHead(others: readonly OtherSystem[]): string[] {
+  const names = others.map((name) => (name === 'perProcess' ? 'per process' : name))
+  return ['measured', 'claude-serve', ...names, ...names.map((name) => `÷ ${name}`), 'must reach', '']
 }
 
-function systemCells(row: Row): string[] {
-  const figures = systemNames.map((name) => row.figures[name])
+function comparedCells(row: Row, others: readonly OtherSystem[]): string[] {
+  const ratios = others.map((name) => times(ratio(row, name)))
+  if (row.checks.length === 0) return [...systemCells(row, others), ...ratios, '-', '']
+  const verdict = row.checks.every((check) => check.ok) ? 'ok' : 'MISSED'
+  const limits = row.checks.map((check) => (check.ok ? check.limit : `${check.limit} (!)`)).join(', ')
+  return [...systemCells(row, others), ...ratios, limits, verdict]
+}
+
+function systemCells(row: Row, others: readonly OtherSystem[]): string[] {
+  const figures = (['ours', ...others] as const).map((name) => row.figures[name])
   return [row.what, ...figures.map((figure) => (figure ? cell(figure, row.unit) : '-'))]
 }
 

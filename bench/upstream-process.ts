@@ -11,10 +11,9 @@ const upstream = await startUpstream({ defaults: { tokens: 20 } })
 /** The number of the last request, and all requests after the one numbered `after`. */
 function read(after: number): Record<string, unknown> {
   const received = upstream.requests.filter(({ n, url }) => n > after && url.startsWith('/v1/messages'))
-  const requests = received.map(({ headers, body }) => ({
+  const requests = received.map(({ headers, raw }) => ({
     session: headers['x-claude-code-session-id'],
-    system: body?.system,
-    messages: body?.messages,
+    raw,
   }))
   return { url: upstream.url, last: upstream.requests.at(-1)?.n ?? 0, requests }
 }
