@@ -7,10 +7,16 @@ import { claudeVersion } from './claude-binary.ts'
 import { cleanUp } from './cleanup.ts'
 import { describeMachine } from './machine.ts'
 import type { Row } from './result.ts'
+import { conversationMemoryRows } from './rows/conversation-memory-row.ts'
+import { keptPrefixRows } from './rows/kept-prefix-rows.ts'
 import { addedRow, agentRow, durableRows, nextTurnRow, plainRow } from './rows/latency-rows.ts'
 import { throughputRows } from './rows/load-rows.ts'
+import { manyConversationsRows } from './rows/many-conversations-rows.ts'
 import { openaiFirstRows, openaiNextRow, openaiToolRows } from './rows/openai-rows.ts'
+import { promptRows } from './rows/prompt-rows.ts'
+import { realisticRows } from './rows/realistic-rows.ts'
 import { memoryRows, startRow } from './rows/server-rows.ts'
+import { takenOverRows } from './rows/taken-over-rows.ts'
 import type { LatencyPlan } from './rows/turns.ts'
 import { Systems } from './systems.ts'
 import { renderReport } from './table.ts'
@@ -18,7 +24,8 @@ import { renderReport } from './table.ts'
 const HELP = `Usage: npm run bench -- [options]
 
   --rows a,b     only these rows: plain, agent, next-turn, throughput, added, durable, start,
-                 memory, openai-first, openai-next, openai-tool (or 1 to 11)
+                 memory, openai-first, openai-next, openai-tool, realistic, many-conversations,
+                 taken-over, kept-prefix, prompts, conversation-memory (or 1 to 17)
   --rounds N     rounds of the latency rows
   --quick        fewer rounds and shorter load
   --json         all figures as JSON instead of the table
@@ -52,6 +59,19 @@ const ROWS = {
   'openai-first': latency(openaiFirstRows, 40, 10),
   'openai-next': latency(openaiNextRow, 40, 10),
   'openai-tool': latency(openaiToolRows, 20, 6),
+  realistic: (systems, { quick }, progress) => {
+    const plan = quick ? { sizes: [1, 8, 32], bursts: 1 } : { sizes: [1, 8, 32, 64], bursts: 3 }
+    return realisticRows(systems, { ...plan, progress })
+  },
+  'many-conversations': (systems, { quick }, progress) =>
+    manyConversationsRows(systems, { prompts: quick ? 6 : 20, progress }),
+  'taken-over': (systems, { rounds, quick }, progress) => {
+    const lengths = quick ? [10, 100, 400, 1000] : [10, 100, 400, 1000, 2000]
+    return takenOverRows(systems, { lengths, rounds: rounds ?? (quick ? 4 : 10), progress })
+  },
+  'kept-prefix': (systems, { quick }, progress) => keptPrefixRows(systems, { turns: quick ? 1 : 3, progress }),
+  prompts: latency(promptRows, 40, 10),
+  'conversation-memory': (systems, _options, progress) => conversationMemoryRows(systems, { progress }),
 } satisfies Record<string, Measure>
 
 type LatencyRows = (systems: Systems, plan: LatencyPlan) => Promise<Row | Row[]>

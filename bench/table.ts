@@ -12,6 +12,7 @@ const NOTES = [
   'native: in the OpenAI rows, the native route of claude-serve next to the OpenAI one, on a server of its own in the same rounds;',
   'in those with an idempotency key, the same route without one. These answers come in 20 tokens with 20 ms between them.',
   'warm: claude-serve itself, when the process needs no preparation: it holds the conversation, or got the same system prompt before.',
+  'Memory for each conversation: a page that several processes of the machine share counts in part, so nothing else should run the CLI.',
   'What the server adds: difference of the medians, with the spread of the paired differences in parentheses.',
 ]
 

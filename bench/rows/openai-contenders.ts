@@ -93,7 +93,7 @@ function callIn(message: Completion['message']): string {
   return call.id
 }
 
-function firstTextOf({ firstTextMs, message }: Completion): number {
+export function firstTextOf({ firstTextMs, message }: Completion): number {
   if (Number.isNaN(firstTextMs)) throw new Error(`the answer has no text: ${JSON.stringify(message)}`)
   return firstTextMs
 }

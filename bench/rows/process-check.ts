@@ -81,6 +81,11 @@ export function oneLiveProcess(): ProcessCheck {
   return { check }
 }
 
+/** A request of a conversation: the model gets it once, with all of its prompts. */
+export function checkConversation(requests: readonly ModelRequest[], prompts: number, last: string): void {
+  checkPrompts(theOnly(requests), prompts, last)
+}
+
 /** A call of a client's tool and its result: one request each, the second from the process that made the call. */
 export const oneToolRoundTrip: ProcessCheck = {
   check: (requests, prompt) => {
