@@ -8,6 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { memoryWatch } from '../../platform/memory-pressure.ts'
 import { canContinue, profileKey } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
+import { Demand } from './demand.ts'
 import { EvictedConversations } from './evicted-conversations.ts'
 import type { PoolLimits } from './limits.ts'
 import type { PoolWorker, Spawn, SpawnSpec } from './pool-worker.ts'
@@ -52,6 +53,7 @@ export class Scheduler {
   readonly #holders = new Map<PoolWorker, string | null>()
   readonly #recentProfiles: RecentProfiles
   readonly #pacer: StartPacer
+  readonly #demand = new Demand()
   readonly #isMemoryShort: () => boolean
   #stopHousekeeping = () => {}
   #isClosed = false
@@ -86,7 +88,8 @@ export class Scheduler {
       if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
       this.#dispatch()
     }
-    return this.#waiting.wait(resolved, signal, onQueued).catch((error) => {
+    const since = this.#context.clock.now()
+    return this.#waiting.wait({ ...resolved, since }, signal, onQueued).catch((error) => {
       this.#dispatch()
       throw error
     })
@@ -143,6 +146,9 @@ export class Scheduler {
     /** Processes that are starting, for the first waiters they suit. */
     const starting = [...this.#workers].filter((worker) => worker.state === 'starting')
     for (const waiter of this.#waiting.all()) this.#serve(waiter, starting)
+    const now = this.#context.clock.now()
+    const waits = this.#waiting.all().map(({ since }) => now - since)
+    this.#demand.note(now, this.#count('busy'), waits)
     this.#endUnused()
     this.#keepSpares()
   }
@@ -284,8 +290,12 @@ export class Scheduler {
   #endUnused(): void {
     this.#recentProfiles.removeUnused(this.#limits.recentMs)
     const longAgo = this.#context.clock.now() - this.#limits.keepAliveMs
+    const spares = new Map<string, number>()
     for (const worker of this.#workers) {
-      const isWanted = worker.conversation === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
+      const isSpare = worker.conversation === null && this.#recentProfiles.isCurrent(worker.key, worker.fingerprint)
+      const count = spares.get(worker.key) ?? 0
+      if (isSpare) spares.set(worker.key, count + 1)
+      const isWanted = isSpare && count < this.#limits.warm
       const isUnused = this.#isAbandoned(worker) || (!isWanted && worker.lastUsedAt < longAgo)
       if (worker.state === 'idle' && isUnused) void worker.retire()
     }
@@ -299,12 +309,24 @@ export class Scheduler {
     return !this.#waiting.all().some((waiter) => isStartedFor(worker, waiter))
   }
 
+  #keepSpares(): void {
+    if (this.#waiting.size > 0 || this.#limits.warm === 0) return
+    this.#keepSparesForProfiles()
+    this.#keepSparesForDemand()
+  }
+
+  /** Runs of the last minute had to wait: the next time there are as many processes as would have been needed. */
+  #keepSparesForDemand(): void {
+    const [latest] = this.#recentProfiles.byRecency()
+    const isMissing = this.#workers.size < this.#demand.peak(this.#context.clock.now())
+    if (latest !== undefined && isMissing && this.#hasRoom()) this.#start(latest[1], spareSpawnMode(), null)
+  }
+
   /**
    * Starts spares for the profiles in recent use, the most recent first. If there is no room, the least valuable idle process makes
    * it: the next request of this profile is more likely than a return to that conversation.
    */
-  #keepSpares(): void {
-    if (this.#waiting.size > 0 || this.#limits.warm === 0) return
+  #keepSparesForProfiles(): void {
     const wanted = new Set<PoolWorker>()
     for (const [key, spec] of this.#recentProfiles.byRecency()) {
       const spares = [...this.#workers].filter((worker) => isSpare(worker, key, spec.fingerprint))

@@ -3,6 +3,8 @@ import type { PoolWorker } from './pool-worker.ts'
 import type { ResolvedRequest } from './resolve-request.ts'
 
 export type Waiter = ResolvedRequest & {
+  /** When it began to wait, on the pool's clock. */
+  since: number
   failedStarts: number
   /** Takes the waiter out of the queue and gives it the worker. */
   assign(worker: PoolWorker): void
@@ -39,7 +41,7 @@ export class WaitQueue {
    * Waits at the end of its owner's queue until a worker is assigned; rejects with the signal's reason. `onQueued` is called once the waiter is
    * in the queue; what it throws ends the wait.
    */
-  wait(resolved: ResolvedRequest, signal: AbortSignal, onQueued: () => void): Promise<PoolWorker> {
+  wait(resolved: ResolvedRequest & { since: number }, signal: AbortSignal, onQueued: () => void): Promise<PoolWorker> {
     if (signal.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<PoolWorker>()
     const waiter: Waiter = {

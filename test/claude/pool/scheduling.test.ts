@@ -96,6 +96,32 @@ test('as many processes start at the same time as there are cores', async (t) =>
   for (const each of runs) assertSucceeded(each)
 })
 
+test('after runs that had to wait, there are as many processes as they needed', async (t) => {
+  const { run, reply, pool, clock } = openPool(t, {
+    limits: { maxProcesses: 5, warm: 1, startsMax: 1, startSpacingMs: 2000 },
+  })
+  const names = ['one', 'two', 'three', 'four', 'five', 'six']
+  for (const name of names) await run(name)
+  assert.equal(pool.stats().processes.live, 1)
+  await clock.advance(1000)
+  for (const name of names) await reply(name)
+  await clock.advance(20_000)
+  assert.deepEqual(pool.stats().processes, { live: 5, idle: 5, spare: 5, busy: 0, starting: 0, max: 5 })
+  await clock.advance(60_000)
+  assert.equal(pool.stats().processes.live, 1, 'and they end when they are not used')
+})
+
+test('for runs that wait a moment, no more processes are started', async (t) => {
+  const { run, reply, pool, clock } = openPool(t, {
+    limits: { maxProcesses: 5, warm: 1, startsMax: 1, startSpacingMs: 2000 },
+  })
+  const names = ['one', 'two', 'three', 'four', 'five', 'six']
+  for (const name of names) await run(name)
+  for (const name of names) await reply(name)
+  await clock.advance(20_000)
+  assert.equal(pool.stats().processes.live, 1)
+})
+
 test('when memory is short, no process is started beside others, and idle ones end', async (t) => {
   let isShort = false
   const { run, reply, spawner, pool, clock } = openPool(t, {
