@@ -129,8 +129,17 @@ class ChatReader implements FrameReader<Answer> {
 }
 
 /** What a server reports about its processes, with zeros for missing counts. */
-export function processCounts(health: JsonRecord): { live: number; spare: number; busy: number; starting: number } {
+export function processCounts(
+  health: JsonRecord,
+): Record<'live' | 'spare' | 'idle' | 'busy' | 'starting' | 'max', number> {
   const counts = recordAt(health, 'processes')
   const count = (key: string) => (typeof counts[key] === 'number' ? counts[key] : 0)
-  return { live: count('live'), spare: count('spare'), busy: count('busy'), starting: count('starting') }
+  return {
+    live: count('live'),
+    spare: count('spare'),
+    idle: count('idle'),
+    busy: count('busy'),
+    starting: count('starting'),
+    max: count('max'),
+  }
 }

@@ -150,6 +150,12 @@ export async function quiet(servers: readonly Served[], spare?: Served): Promise
   }
 }
 
+/** How many processes of the server are idle, and how many there may be. */
+export async function idleOf(server: Served): Promise<{ idle: number; max: number }> {
+  const { idle, max } = processCounts((await server.client.health()) ?? {})
+  return { idle, max }
+}
+
 async function isAtRest(server: Served, spare: boolean): Promise<boolean> {
   const health = await server.client.health()
   if (!health) return false

@@ -1,11 +1,12 @@
 // Rows about many requests at once to a model that takes as long as a real one: 0.8 s to its first token, then 100 tokens in 2 s. What a
 // server adds shows in the time until all are done, next to that of one request alone.
 
+import { setTimeout as delay } from 'node:timers/promises'
 import { ownCpuSeconds } from '../process-figures.ts'
 import { check, type Row, type SystemName } from '../result.ts'
 import { step } from '../scripted-model.ts'
 import { median, summarize } from '../stats.ts'
-import { quiet, type Served, type Systems } from '../systems.ts'
+import { idleOf, quiet, type Served, type Systems } from '../systems.ts'
 
 const realisticAnswer = step({ ttft: 800, tokens: 100, gap: 20 })
 /** The burst whose growth and processor time have limits. */
@@ -36,8 +37,8 @@ export async function realisticRows(systems: Systems, plan: RealisticPlan): Prom
 }
 
 /**
- * A first burst of each size is not counted. It leaves fewer processes than it had requests, as those that are free again take what waits;
- * later bursts may start more. A server that starts a process for each request gains nothing by it and gets a single request instead.
+ * A first burst of each size is not counted. After it, the server starts as many processes as the burst needed; they are waited for. A server
+ * that starts a process for each request gains nothing by it and gets a single request instead.
  */
 async function measure(
   name: SystemName,
@@ -53,11 +54,24 @@ async function measure(
       plan.progress(`${name}, ${size} at once, ${number === 0 ? 'warm-up' : `${number}/${plan.bursts}`}`)
       const burst = await sendBurst(server, size, number)
       if (number > 0) taken.push(burst)
+      else if (name === 'ours') await grown(server, size)
     }
     bursts.set(size, taken)
   }
   await server.stop()
   return bursts
+}
+
+/** How long the server may take to start its processes, in milliseconds. */
+const grownMs = 90_000
+
+async function grown(server: Served, size: number): Promise<void> {
+  const deadline = performance.now() + grownMs
+  for (;;) {
+    const { idle, max } = await idleOf(server)
+    if (idle >= Math.min(size, max) || performance.now() > deadline) return
+    await delay(100)
+  }
 }
 
 async function sendBurst(server: Served, size: number, number: number): Promise<Burst> {

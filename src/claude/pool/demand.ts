@@ -4,7 +4,7 @@
 const countsForMs = 60_000
 
 /** Who waits for less needs no process of its own: one becomes free soon enough. In milliseconds. */
-const shortWaitMs = 1000
+export const shortWaitMs = 1000
 
 export class Demand {
   #peak = 0

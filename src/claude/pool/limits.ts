@@ -8,6 +8,11 @@ export type PoolLimits = {
   /** Spare processes kept ready for each profile in recent use. */
   warm: number
   maxProcesses: number
+  /**
+   * So many are started as soon as a run has none; more, only for runs that have waited for a second, and beside conversations that somebody
+   * returns to. Where the model answers at once, the cores are the limit, and each start takes half a second of one.
+   */
+  eagerMax: number
   /** How many of them may be starting at the same time: each needs a core for half a second. */
   startsMax: number
   queueLimit: number
@@ -23,6 +28,7 @@ export type PoolLimits = {
 }
 
 export const defaultPoolLimits = {
+  eagerMax: 2 * availableParallelism(),
   startsMax: availableParallelism(),
   startSpacingMs: 250,
   recentMs: 3_600_000,

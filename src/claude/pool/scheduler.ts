@@ -8,7 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { memoryWatch } from '../../platform/memory-pressure.ts'
 import { canContinue, profileKey } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
-import { Demand } from './demand.ts'
+import { Demand, shortWaitMs } from './demand.ts'
 import { EvictedConversations } from './evicted-conversations.ts'
 import type { PoolLimits } from './limits.ts'
 import type { PoolWorker, Spawn, SpawnSpec } from './pool-worker.ts'
@@ -21,6 +21,7 @@ import {
   existingSession,
   holdsConversation,
   idleWorkerFor,
+  isDispensable,
   isSpare,
   isStartedFor,
   leastRecentlyUsed,
@@ -87,6 +88,7 @@ export class Scheduler {
     const onQueued = () => {
       if (existingSession(resolved.request) === null) this.#recentProfiles.note(resolved)
       this.#dispatch()
+      if (this.#waiting.size > 0) this.#context.clock.schedule(() => this.#dispatch(), shortWaitMs)
     }
     const since = this.#context.clock.now()
     return this.#waiting.wait({ ...resolved, since }, signal, onQueued).catch((error) => {
@@ -169,13 +171,20 @@ export class Scheduler {
     const coming = starting.findIndex((each) => isStartedFor(each, waiter))
     if (coming !== -1) starting.splice(coming, 1)
     else if (!hasRoom) this.#makeRoom(reserved, isReturning)
-    else this.#start(waiter, spawnModeFor(waiter), waiter)
+    else if (this.#mayGrowFor(waiter)) this.#start(waiter, spawnModeFor(waiter), waiter)
   }
 
   /** Whether one more process may live. The first always may, however short the memory is. */
   #hasRoom(): boolean {
     const { size } = this.#workers
     return size < this.#limits.maxProcesses && (size === 0 || !this.#isMemoryShort())
+  }
+
+  /** Whether the run is worth one more process: see PoolLimits. One that no process suits always is. */
+  #mayGrowFor(waiter: Waiter): boolean {
+    const hasWaited = this.#context.clock.now() - waiter.since >= shortWaitMs
+    if (hasWaited || this.#workers.size < this.#limits.eagerMax) return true
+    return ![...this.#workers].some((worker) => isStartedFor(worker, waiter) && worker.profile.reusable)
   }
 
   #hasEnough(waiter: Waiter): boolean {
@@ -315,6 +324,11 @@ export class Scheduler {
     this.#keepSparesForDemand()
   }
 
+  #mayGrowForSpares(): boolean {
+    if (this.#workers.size < this.#limits.eagerMax) return true
+    return [...this.#workers].every((worker) => !isDispensable(worker))
+  }
+
   /** Runs of the last minute had to wait: the next time there are as many processes as would have been needed. */
   #keepSparesForDemand(): void {
     const [latest] = this.#recentProfiles.byRecency()
@@ -332,7 +346,7 @@ export class Scheduler {
       const spares = [...this.#workers].filter((worker) => isSpare(worker, key, spec.fingerprint))
       for (const spare of spares.slice(0, this.#limits.warm)) wanted.add(spare)
       if (spares.length >= this.#limits.warm) continue
-      if (this.#hasRoom()) return this.#start(spec, spareSpawnMode(), null)
+      if (this.#hasRoom() && this.#mayGrowForSpares()) return this.#start(spec, spareSpawnMode(), null)
       const victim = leastValuable(this.#workers, wanted, spec.usedAt)
       // One that can be rewound is as good as a spare, and no process has to start for it.
       if (victim !== null && canBeRewound(victim, key, spec.fingerprint)) wanted.add(victim)

@@ -65,7 +65,8 @@ function hasOtherTools({ knownTools }: Candidate, { request }: RequestMatch): bo
 }
 
 /** Whether nobody has returned to the conversation that the process holds, if any. */
-const isDispensable = (worker: Candidate) => worker.conversation === null || worker.conversation.turns <= 1
+export const isDispensable = (worker: Candidate): boolean =>
+  worker.conversation === null || worker.conversation.turns <= 1
 
 /**
  * An idle process that can take the request's turn as its first: one that holds nothing, or a reusable one whose conversation may be

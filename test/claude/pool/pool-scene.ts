@@ -76,6 +76,7 @@ export function openPool(
       warm: 0,
       maxProcesses: 2,
       startsMax: 9,
+      eagerMax: 9,
       queueLimit: 9,
       keepAliveMs: 60_000,
       startSpacingMs: 0,

@@ -96,6 +96,20 @@ test('as many processes start at the same time as there are cores', async (t) =>
   for (const each of runs) assertSucceeded(each)
 })
 
+test('above twice the number of cores, a process is started only for a run that has waited for a second', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { maxProcesses: 9, warm: 1, eagerMax: 2 } })
+  for (const name of ['one', 'two', 'three', 'four']) await run(name)
+  assert.equal(spawner.live.length, 2)
+  await clock.advance(999)
+  assert.equal(spawner.live.length, 2)
+  await clock.advance(1)
+  assert.equal(spawner.live.length, 4)
+  for (const name of ['one', 'two', 'three', 'four']) await reply(name)
+  // An agent of its own kind finds none, and does not wait.
+  await run('agent', agentRequest)
+  assert.equal(spawner.live.length, 5)
+})
+
 test('after runs that had to wait, there are as many processes as they needed', async (t) => {
   const { run, reply, pool, clock } = openPool(t, {
     limits: { maxProcesses: 5, warm: 1, startsMax: 1, startSpacingMs: 2000 },
