@@ -16,7 +16,7 @@ import type { PoolLimits } from './limits.ts'
 import type { PoolWorker } from './pool-worker.ts'
 import { type RequestContext, type ResolvedRequest, resolveRequest } from './resolve-request.ts'
 import { type Acquired, runAttempts } from './run-attempts.ts'
-import { Scheduler, type SchedulerContext } from './scheduler.ts'
+import { HolderGone, Scheduler, type SchedulerContext } from './scheduler.ts'
 import { SessionLocks } from './session-locks.ts'
 import { ClaudeReplaced } from './spawn-worker.ts'
 import { existingSession, holdsConversation, isSpare } from './worker-selection.ts'
@@ -174,6 +174,7 @@ export class Pool implements Agent {
       const worker = await this.#scheduler.acquire(resolved, signal)
       return { worker, turn: this.#scheduler.evicted.complete(resolved.turn) }
     } catch (error) {
+      if (error instanceof HolderGone) return this.#waitForWorker(request, turn, signal)
       if (error instanceof ClaudeReplaced) return null
       throw error
     }
@@ -181,7 +182,8 @@ export class Pool implements Agent {
 
   #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {
     const session = existingSession(request)
-    const isHeld = [...this.#scheduler.workers].some(({ conversation }) => conversation?.sessionId === session)
+    const isHolder = ({ conversation, state }: PoolWorker) => conversation?.sessionId === session && state !== 'ending'
+    const isHeld = session !== null && [...this.#scheduler.workers].some(isHolder)
     return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, isHeld })
   }
 

@@ -25,7 +25,8 @@ export type RequestContext = {
   scratchDir: () => string
 }
 
-export type ResolvedRequest = SpawnSpec & { request: RunRequest; turn: Turn; key: string }
+/** `isHeld`: a process held the conversation that the request continues, so its file was not looked at. */
+export type ResolvedRequest = SpawnSpec & { request: RunRequest; turn: Turn; key: string; isHeld: boolean }
 
 type ResolveParts = {
   context: RequestContext
@@ -50,11 +51,11 @@ export async function resolveRequest(
     const replayed = withPromptOf(written, request)
     const profile = toProfile(replayed, { ...circumstances, written })
     const known = { profile, key: profileKey(profile), fingerprint, claude }
-    if (profile.reusable) return { ...known, request, turn: { ...toTurn(replayed), written } }
+    if (profile.reusable) return { ...known, isHeld, request, turn: { ...toTurn(replayed), written } }
   }
   const profile = toProfile(request, circumstances)
   if (profile.fixed.clientTools.length > 0) await loadToolServers()
-  return { request, profile, turn, key: profileKey(profile), fingerprint, claude }
+  return { request, profile, turn, key: profileKey(profile), fingerprint, claude, isHeld }
 }
 
 /** So many messages are handed to another process; the CLI itself reads more of them sooner. */

@@ -41,6 +41,9 @@ export type SchedulerContext = {
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }
 
+/** The process that held the conversation has ended while the run waited for it: look at the conversation's file now. */
+export class HolderGone extends Error {}
+
 /** How often unused processes are looked for: as often as the shortest wait requires, within these limits, in milliseconds. */
 const housekeepingMs = { min: 250, max: 5000 }
 
@@ -160,6 +163,7 @@ export class Scheduler {
     if (this.#hasEnough(waiter)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return
+    if (holder === null && waiter.isHeld) return waiter.reject(new HolderGone())
     const hasRoom = this.#hasRoom()
     const reserved = reservedFromAuxiliary(this.#workers, waiter, hasRoom)
     const isReturning = this.evicted.has(waiter)

@@ -31,6 +31,7 @@ export type PoolScene = {
   spawner: FakeSpawner
   warnings: string[]
   cwd: string
+  configDir: string
   /** Starts a run of a plain model, or of whatever `request` says, and lets everything happen that can. */
   run(prompt: string, request?: Partial<RunRequest>): Promise<Run>
   /** Lets the worker that works on the prompt answer it. */
@@ -106,6 +107,7 @@ export function openPool(
     spawner,
     warnings,
     cwd: folders.cwd,
+    configDir: folders.configDir,
     async run(prompt, request = {}) {
       const run = follow(pool, {
         ...plainRequest,

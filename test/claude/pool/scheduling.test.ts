@@ -9,9 +9,11 @@ import { test } from 'node:test'
 import { AbilityFailed, allAbilities } from '../../../src/claude/cli/abilities.ts'
 import { SilentProcess } from '../../../src/claude/cli/errors-from-sdk.ts'
 import { ClaudeReplaced } from '../../../src/claude/pool/spawn-worker.ts'
+import { TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
 import { noOptions, noPlainOptions } from '../../../src/core/agent.ts'
 import type { ConversationMessage } from '../../../src/core/conversation.ts'
 import { AppError } from '../../../src/errors.ts'
+import { until } from '../../faults/killed-scene.ts'
 import { settle } from '../../helpers/hand-clock.ts'
 import { agentRequest, assertSucceeded, fixedModel, openPool, plainRequest } from './pool-scene.ts'
 
@@ -134,6 +136,35 @@ test('for runs that wait a moment, no more processes are started', async (t) => 
   for (const name of names) await reply(name)
   await clock.advance(20_000)
   assert.equal(pool.stats().processes.live, 1)
+})
+
+test('a conversation whose process is about to end goes on in any process', async (t) => {
+  const { run, reply, spawner, configDir, cwd } = openPool(t, { limits: { maxProcesses: 1 } })
+  const toolless = { plain: null, options: { ...noOptions, tools: [], systemPrompt: 'S' } }
+  await run('one', { ...toolless, session: { kind: 'new' } })
+  await reply('one')
+  const [first] = spawner.workers
+  assert.ok(first?.conversation)
+  const { sessionId } = first.conversation
+  new TranscriptWriter({ configDir, cwd, sessionId, version: '2.1.332' }).append(
+    [
+      { role: 'user', content: [{ type: 'text', text: 'one' }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'Hello.' }] },
+    ],
+    'S',
+  )
+  first.isSlowToEnd = true
+  await run('two', fixedModel('two'))
+  const third = await run('three', { ...toolless, session: { kind: 'continue', sessionId } })
+  first.die()
+  await settle()
+  await reply('two')
+  // It reads a file.
+  await until('it has a process', () => spawner.workers.some(({ prompts }) => prompts.includes('three')))
+  await reply('three')
+  assertSucceeded(third)
+  const last = spawner.workers.at(-1)
+  assert.deepEqual([last?.spawnMode.kind, last?.conversation?.sessionId], ['new', sessionId])
 })
 
 test('when memory is short, no process is started beside others, and idle ones end', async (t) => {
