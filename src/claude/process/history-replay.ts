@@ -1,6 +1,6 @@
-// Gives a process the earlier messages of a conversation that a request brings along, so that the next request to the model is the one
-// that it would have been in the process that led the conversation: its prompt cache holds. Not for conversations with a file, which
-// the CLI itself reads.
+// Gives a process the earlier messages of a conversation, which a request brings along or this program has written down, so that the next
+// request to the model is the one that it would have been in the process that led the conversation: its prompt cache holds. Not for
+// conversations that the CLI itself has written, and reads.
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { ConversationMessage } from '../../core/conversation.ts'
 import { fieldsOf } from '../../platform/json.ts'
