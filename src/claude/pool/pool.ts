@@ -181,9 +181,11 @@ export class Pool implements Agent {
   }
 
   #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {
-    const session = existingSession(request)
-    const isHolder = ({ conversation, state }: PoolWorker) => conversation?.sessionId === session && state !== 'ending'
-    const isHeld = session !== null && [...this.#scheduler.workers].some(isHolder)
+    const { session } = request
+    const isHeld = [...this.#scheduler.workers].some(
+      ({ conversation, state }) =>
+        session.kind === 'continue' && conversation?.sessionId === session.sessionId && state !== 'ending',
+    )
     return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, isHeld })
   }
 
