@@ -1,4 +1,4 @@
-// Whether this machine, or the container, is about to run out of memory. Not for what the server itself uses (idle-memory.ts).
+// Whether this machine is about to run out of memory. Not for what the server itself uses (idle-memory.ts).
 import { freemem, totalmem } from 'node:os'
 
 const mebibyte = 1024 * 1024
@@ -15,11 +15,15 @@ export type MemoryState = { availableBytes: number; totalBytes: number }
 export const isShort = ({ availableBytes, totalBytes }: MemoryState): boolean =>
   availableBytes < Math.min(reserveBytes, totalBytes / 10)
 
-/** What can be had without swapping, within the limit of a container if there is one. */
+/** Systems that report as free only what nothing uses at all, not what they would give back: that is always little. */
+const isUnknown = !['linux', 'win32'].includes(process.platform)
+
+/**
+ * What can be had without swapping. Of the machine: what a container has left cannot be told from what it holds of files, which it would
+ * give back. Its limit counts for the number of processes instead (config/options.ts).
+ */
 function readMemory(): MemoryState {
-  const limit = process.constrainedMemory()
-  const totalBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
-  return { availableBytes: Math.min(process.availableMemory(), freemem()), totalBytes }
+  return { availableBytes: isUnknown ? Number.POSITIVE_INFINITY : freemem(), totalBytes: totalmem() }
 }
 
 /** Reads it at most every quarter of a second. */
