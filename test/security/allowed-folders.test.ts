@@ -359,7 +359,7 @@ test('G08 if the default folder is missing, a request that names no folder is re
 
 test('G08 plain models keep working when somebody has deleted their empty folder', async () => {
   const { text } = await askPlain('where?')
-  const folder = /\/[\w/.-]*claude-serve-\w{6}/.exec(text)?.[0]
+  const folder = /\/[\w/.-]*claude-serve-[0-9a-f]{12}/.exec(text)?.[0]
   assert.ok(folder !== undefined, text)
   rmSync(folder, { recursive: true })
   // Two other folders end all existing processes, as there may be only two.

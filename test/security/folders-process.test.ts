@@ -82,7 +82,7 @@ async function runPlain(server: ServerProcess, times: number): Promise<void> {
   for (let run = 0; run < times; run++) {
     const { status, body } = await post(server, '/v1/chat/completions', { ...plain, user: String(run) })
     assert.equal(status, 200)
-    assert.match(JSON.stringify(body), /\/tmp\/claude-serve-\w{6}"/)
+    assert.match(JSON.stringify(body), /\/tmp\/claude-serve-[0-9a-f]{12}"/)
   }
 }
 

@@ -69,6 +69,7 @@ scene.test('the views of runs, usage and the server', async (tab, t) => {
       ['Model', byModel],
     ] as const) {
       const rows = page.getByRole('table', { name: title }).getByRole('row')
+      await rows.nth(usage.groups.length).waitFor()
       assert.equal(await rows.count(), usage.groups.length + 1)
       for (const [index, { group, ...sums }] of usage.groups.entries()) {
         const cells = (

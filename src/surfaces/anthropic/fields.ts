@@ -9,6 +9,7 @@ import {
   known,
   type NestedTable,
 } from '../../compat/request-fields.ts'
+import { isObject } from '../../platform/json.ts'
 import { isClientToolType } from './builtin-tools.ts'
 import { isPassedAsJson } from './schemas.ts'
 
@@ -17,7 +18,7 @@ const isOne = (value: unknown) => value === 1
 /** The CLI caches every conversation, its system prompt and its tools, for five minutes. */
 const cacheControl: Field = {
   treatment: 'ignored',
-  requestsNothing: (value) => (value as { ttl?: unknown } | null)?.ttl !== '1h',
+  requestsNothing: (value) => isObject(value) && value.ttl !== '1h',
   note: 'also on blocks and tools; the CLI caches what such a mark asks for, for five minutes: `"ttl": "1h"` is ignored',
 }
 
