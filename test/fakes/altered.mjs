@@ -51,7 +51,7 @@ const requests = {
   },
   // Thinking cannot be switched off.
   'thinking-stays': ({ settings }) => {
-    if (settings?.env !== undefined) settings.env.CLAUDE_CODE_DISABLE_THINKING = ''
+    if (settings?.env?.CLAUDE_CODE_DISABLE_THINKING !== undefined) settings.env.CLAUDE_CODE_DISABLE_THINKING = ''
   },
   // Nothing is too long.
   'opening-asks': ({ settings }) => {
