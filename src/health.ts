@@ -64,6 +64,7 @@ const uses: Record<AbilityName, string> = {
   optionSwitch: 'each effort and output limit gets a process of its own',
   toolSwitch: "each list of a client's tools gets a process of its own",
   opening: 'a conversation that another process takes over loses its prompt cache',
+  loading: 'a long conversation takes longer to be taken over by another process',
 }
 
 /** `not_used`: the wanted one is not; `ability_missing`: something that makes requests faster. */
@@ -123,6 +124,7 @@ export async function readiness({ executable, examinations, store, runs }: Readi
       switch_model_options: state('optionSwitch'),
       switch_client_tools: state('toolSwitch'),
       keep_prompt_cache: state('opening'),
+      read_long_conversations: state('loading'),
     },
     claude_warnings: claude === null ? [] : claudeWarnings(claude, executable.passedOver, examinations),
   }

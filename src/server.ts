@@ -304,7 +304,6 @@ function createPool(
   const { clock = systemClock } = options
   const planLimits = new PlanLimits(Date.now)
   const onWarning = (message: string, facts: Record<string, unknown>) => log.warn(facts, message)
-  const { permissionModes } = config
   return new Pool(limits, {
     spawn: workerSpawner({
       environment,
@@ -313,7 +312,7 @@ function createPool(
       clock,
       planLimits,
       limits: processLimits,
-      permissionModes,
+      permissionModes: config.permissionModes,
       abilities: examinations,
       onWarning,
     }),
@@ -329,6 +328,7 @@ function createPool(
     turnLimits: processLimits,
     defaultCwd,
     scratchDir: registry.scratchDir,
+    privateDir: registry.privateDir,
     observer,
     onWarning,
   })

@@ -2,7 +2,7 @@
 // The real CLI with changes between it and whoever started it, as another version might have them. A file `altered.json` in its home folder
 // lists their names; each is described below, next to what it does.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -115,7 +115,29 @@ const fromCli = {
 
 const chosen = (table) => Object.entries(table).flatMap(([name, change]) => (changes.has(name) ? [change] : []))
 
-const child = spawn(real, process.argv.slice(2), { stdio: ['pipe', 'pipe', 'inherit'] })
+/** What becomes of the file that a process begins with. */
+const pasts = {
+  // The CLI reads less than what is in it.
+  'loading-partial': (path) => {
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+    writeFileSync(`${path}.part.jsonl`, `${lines.slice(0, -2).join('\n')}\n`)
+    return [`--resume=${path}.part.jsonl`]
+  },
+  // It begins a conversation of its own.
+  'loading-ignored': () => [],
+  // It takes the path for a name.
+  'loading-refused': (path) => {
+    process.stderr.write(`No conversation found with session ID: ${path}\n`)
+    process.exit(1)
+  },
+}
+
+function withPast(argument) {
+  const [, path] = /^--resume=(.+\.jsonl)$/.exec(argument) ?? []
+  return path === undefined ? [argument] : chosen(pasts).reduce((_, change) => change(path), [argument])
+}
+
+const child = spawn(real, process.argv.slice(2).flatMap(withPast), { stdio: ['pipe', 'pipe', 'inherit'] })
 child.once('close', (code, signal) => (signal === null ? process.exit(code) : process.kill(process.pid, signal)))
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.stdin.on('error', () => {})

@@ -64,6 +64,7 @@ export function createCliPool({ folders, registry, fake, ...options }: CliPoolOp
       },
       defaultCwd: folders.cwd,
       scratchDir: () => options.scratchDir ?? registry.scratchDir(),
+      privateDir: registry.privateDir,
     },
   )
 }

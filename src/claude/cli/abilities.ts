@@ -7,8 +7,11 @@
  * - `promptSwitch`, `modelSwitch`, `optionSwitch`, `toolSwitch`: they may differ in system prompt, model, model options (effort, thinking,
  *   output limit), and the client's tools.
  * - `opening`: a conversation that comes with a request is begun with its first message, without asking the model.
+ * - `loading`: a process reads a long past from a file of ours, and can still be rewound to nothing.
  */
-export const abilityNames = ['rewind', 'promptSwitch', 'modelSwitch', 'optionSwitch', 'toolSwitch', 'opening'] as const
+export const abilityNames = [
+  'rewind', 'promptSwitch', 'modelSwitch', 'optionSwitch', 'toolSwitch', 'opening', 'loading',
+] as const // biome-ignore format: a list reads better in lines than in a column
 
 export type AbilityName = (typeof abilityNames)[number]
 export type Abilities = Readonly<Record<AbilityName, boolean>>

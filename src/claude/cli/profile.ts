@@ -13,6 +13,7 @@ import {
 } from '../../core/agent.ts'
 import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conversation.ts'
 import { type PassedOption, type PassedRow, passedRows, settingSources } from '../../core/run-options.ts'
+import type { HistoryFile } from '../sessions/history-file.ts'
 import type { WrittenConversation } from '../sessions/written-conversation.ts'
 import type { Abilities } from './abilities.ts'
 import { canSwitchTo } from './prompt-switch.ts'
@@ -65,6 +66,8 @@ export type Turn = {
   history: ConversationMessage[] | null
   /** The conversation that is continued, if its file was written by this program alone, and no process holds it. */
   written?: WrittenConversation | null
+  /** The history as a file, if the process is to read it as it starts. */
+  loaded?: HistoryFile | null
   clientTools: ClientTool[]
   /** For plain models only; an agent's effort is fixed when the process is spawned. */
   effort: Effort | null

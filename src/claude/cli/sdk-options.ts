@@ -12,6 +12,8 @@ export type SpawnMode =
   | { kind: 'new'; sessionId: string }
   | { kind: 'resume'; sessionId: string }
   | { kind: 'fork'; from: string; sessionId: string }
+  /** With a past from a file that only it reads; afterward it is like a new one. */
+  | { kind: 'load'; path: string; sessionId: string }
 
 function systemPrompt({ prompt }: Profile, mode: SpawnMode): NonNullable<Options['systemPrompt']> {
   // A recorded prompt would take precedence over the one in this request.
@@ -25,6 +27,8 @@ function conversation(mode: SpawnMode): Options {
   if (mode.kind === 'fork') return { resume: mode.from, forkSession: true, sessionId: mode.sessionId }
   return { sessionId: mode.sessionId }
 }
+
+const pastOf = (mode: SpawnMode): Options => (mode.kind === 'load' ? { resume: mode.path } : {})
 
 /** The SDK distinguishes an absent option from every value, so those that are null are left out. */
 function passedOptions(profile: Profile): Options {
@@ -66,6 +70,6 @@ export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
     mcpServersDelivery: 'initialize',
     ...settings(profile),
     // A reused process holds many conversations; each is written to a file of its own (claude/sessions/transcript.ts).
-    ...(profile.reusable ? { persistSession: false } : conversation(mode)),
+    ...(profile.reusable ? { persistSession: false, ...pastOf(mode) } : conversation(mode)),
   }
 }

@@ -8,6 +8,7 @@ import type { ClientTool, ConversationMessage, UserBlock } from '../../core/conv
 import type { RunEnd } from '../../core/events.ts'
 import type { Step, Upstream } from '../../demo/upstream.ts'
 import { AppError, toAppError } from '../../errors.ts'
+import type { Abilities } from '../cli/abilities.ts'
 import { answerTool } from '../cli/profile.ts'
 import type { Pool } from '../pool/pool.ts'
 import { type Finding, findingsIn, type ModelRequest, markedOptions, type Received } from './findings.ts'
@@ -20,6 +21,9 @@ export type Outcome = { findings: Finding[]; failure: AppError | null }
 
 /** How long one request may take, in milliseconds; 0.1 to 1 s are usual. */
 const requestMs = 30_000
+
+/** So many past messages make a conversation a long one here. */
+export const loadedMin = 8
 
 const text = (words: string): { type: 'text'; text: string } => ({ type: 'text', text: words })
 
@@ -41,7 +45,7 @@ const usualModel = 'sonnet'
 const usualPrompt = ' Be brief.\r\n\nAnswer in $'.concat('{CLAUDE_PLUGIN_ROOT}.\n')
 
 /** How a conversation differs from the usual one. */
-type Difference = { systemPrompt?: string; model?: string; isMarked?: boolean; tools?: ClientTool[] }
+type Difference = { systemPrompt?: string; model?: string; isMarked?: boolean; isLong?: boolean; tools?: ClientTool[] }
 
 type Exchange = { end: RunEnd; callId: string | null; received: Received[] }
 
@@ -56,11 +60,13 @@ export class Conversations {
   #first: ModelRequest | null = null
 
   readonly #opens: boolean
+  readonly #loads: boolean
 
-  /** `folder`: for a file that a prompt mentions. `opens`: whether conversations with a past are opened. */
-  constructor(pool: Pool, upstream: Upstream, { folder, opens }: { folder: string; opens: boolean }) {
+  /** `folder`: for a file that a prompt mentions. `abilities`: those that are used. */
+  constructor(pool: Pool, upstream: Upstream, { folder, abilities }: { folder: string; abilities: Abilities }) {
     this.#pool = pool
-    this.#opens = opens
+    this.#opens = abilities.opening
+    this.#loads = abilities.loading && abilities.rewind
     this.#upstream = upstream
     this.#folder = folder
   }
@@ -76,6 +82,8 @@ export class Conversations {
         () => this.#converse({ isMarked: true }),
         () => this.#callTool({ tools: [lookUp] }),
         () => this.#converse({}),
+        () => this.#converse({ isLong: true }),
+        () => this.#converse({}),
         () => this.#answerBySchema(),
       ]
       for (const conversation of conversations) {
@@ -90,17 +98,17 @@ export class Conversations {
     }
   }
 
-  /** A conversation with a past, of two turns. */
+  /** A conversation with a past, of two turns; a long one, for which a process is started each time, of one. */
   async #converse(difference: Difference): Promise<void> {
-    const words = Array.from({ length: 6 }, () => randomUUID())
-    const [one = '', two = '', three = '', four = '', prompt = '', next = ''] = words
-    const past: ConversationMessage[] = [one, two, three, four].map((word, index) =>
+    const words = Array.from({ length: difference.isLong ? loadedMin : 4 }, () => randomUUID())
+    const [prompt, next] = [randomUUID(), randomUUID()]
+    const past: ConversationMessage[] = words.map((word, index) =>
       index % 2 === 0 ? { role: 'user', content: [text(word)] } : { role: 'assistant', content: [text(word)] },
     )
     await this.#turn(difference, past, prompt, 'Yes.')
     past.push({ role: 'user', content: [text(prompt)] }, { role: 'assistant', content: [text('Yes.')] })
-    await this.#turn(difference, past, next, 'No.')
-    this.#earlier.push(...words)
+    if (!difference.isLong) await this.#turn(difference, past, next, 'No.')
+    this.#earlier.push(...words, prompt, next)
   }
 
   async #turn(difference: Difference, past: ConversationMessage[], prompt: string, answer: string): Promise<void> {
@@ -159,15 +167,17 @@ export class Conversations {
     const isOpened = this.#opens && messages.length > 1
     if (received.length > 1) {
       const reason = `the model was asked ${received.length} times instead of once`
-      this.#findings.push({ ability: isOpened ? 'opening' : null, reason })
+      const ability = difference.isLong && this.#loads ? 'loading' : isOpened ? 'opening' : null
+      this.#findings.push({ ability, reason })
     }
     if (request === undefined) return
-    const { systemPrompt = usualPrompt, model = usualModel, isMarked = false, tools = [] } = difference
+    const { systemPrompt = usualPrompt, model = usualModel, isMarked = false, isLong = false, tools = [] } = difference
     const found = findingsIn(request, {
       systemPrompt,
       model: await this.#fullId(model),
       isMarked,
       isOpened,
+      isLoaded: isLong && this.#loads,
       tools,
       messages: messages.map(({ role, content }) => [role, content as never]),
       earlier: this.#earlier,

@@ -18,7 +18,7 @@ import { workerSpawner } from '../pool/spawn-worker.ts'
 import { PlanLimits } from '../process/plan-limits.ts'
 import type { ProcessRegistry } from '../process/process-registry.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
-import { Conversations, type Outcome } from './conversations.ts'
+import { Conversations, loadedMin, type Outcome } from './conversations.ts'
 import type { Finding } from './findings.ts'
 
 export type ExamineParts = {
@@ -84,7 +84,7 @@ async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: Ex
   parts.signal.addEventListener('abort', onAbort, { once: true })
   try {
     parts.signal.throwIfAborted()
-    const { findings, failure } = await new Conversations(pool, upstream, { folder, opens: abilities.opening }).run()
+    const { findings, failure } = await new Conversations(pool, upstream, { folder, abilities }).run()
     return { findings: [...lost, ...findings], failure }
   } finally {
     parts.signal.removeEventListener('abort', onAbort)
@@ -122,7 +122,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
     },
   }
   return new Pool(
-    { ...defaultPoolLimits, warm: 0, maxProcesses: 2, queueLimit: 9, keepAliveMs: 600_000 },
+    { ...defaultPoolLimits, loadedMin, warm: 0, maxProcesses: 2, queueLimit: 9, keepAliveMs: 600_000 },
     {
       ...context,
       spawn: workerSpawner({ ...context, registry, limits, nice }),
@@ -133,6 +133,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
       },
       defaultCwd: folder,
       scratchDir: registry.scratchDir,
+      privateDir: folder,
     },
   )
 }

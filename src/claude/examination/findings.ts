@@ -29,6 +29,8 @@ export type Expected = {
   isMarked: boolean
   /** Whether the CLI began the conversation with its first message. */
   isOpened: boolean
+  /** Whether the process has read its past from a file. */
+  isLoaded: boolean
   /** A request with the same model and without these options; null if there is none. */
   usual: ModelRequest | null
   tools: { name: string; inputSchema: unknown }[]
@@ -80,8 +82,9 @@ export function findingsIn({ body, raw }: Received, expected: Expected): Finding
   )
   check(hasTools(body.tools ?? [], expected.tools), 'toolSwitch', 'other tools reached the model')
   const isAddedLast = expected.isOpened && body.messages.at(-1)?.role === 'system'
-  check(!isAddedLast, 'opening', 'what the CLI adds to a conversation came with its newest message')
-  check(hasMessages(body.messages, expected.messages), null, 'other messages reached the model')
+  const ofPast = expected.isLoaded ? 'loading' : null
+  check(!isAddedLast, ofPast ?? 'opening', 'what the CLI adds to a conversation came with its newest message')
+  check(hasMessages(body.messages, expected.messages), ofPast, 'other messages reached the model')
   return findings
 }
 

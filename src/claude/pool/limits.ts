@@ -22,6 +22,8 @@ export type PoolLimits = {
   startSpacingMs: number
   /** How long a profile counts as in recent use, in milliseconds. */
   recentMs: number
+  /** A process reads a history of at least so many messages from a file; see long-histories.ts. */
+  loadedMin: number
   /** A reused process is replaced after so many requests, or above so many bytes. */
   requestsMax: number
   residentBytesMax: number
@@ -32,6 +34,8 @@ export const defaultPoolLimits = {
   startsMax: availableParallelism(),
   startSpacingMs: 250,
   recentMs: 3_600_000,
+  // As many are handed over in the time of a start.
+  loadedMin: 250,
   requestsMax: 150,
   residentBytesMax: 350 * 1024 * 1024,
 } satisfies Partial<PoolLimits>

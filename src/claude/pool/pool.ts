@@ -2,6 +2,7 @@
 // end, is decided in scheduler.ts; what happens inside a process, in claude/process/worker.ts; which processes can stand in for each
 // other, by profiles (claude/cli/profile.ts).
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from '../../core/events.ts'
@@ -13,10 +14,11 @@ import type { PlanLimits } from '../process/plan-limits.ts'
 import { SessionFolders } from '../sessions/session-folders.ts'
 import type { TurnLimits } from '../turn/turn.ts'
 import type { PoolLimits } from './limits.ts'
+import { LongHistories } from './long-histories.ts'
 import type { PoolWorker } from './pool-worker.ts'
 import { type RequestContext, type ResolvedRequest, resolveRequest } from './resolve-request.ts'
 import { type Acquired, runAttempts } from './run-attempts.ts'
-import { HolderGone, Scheduler, type SchedulerContext } from './scheduler.ts'
+import { HolderGone, LoadingFailed, Scheduler, type SchedulerContext } from './scheduler.ts'
 import { SessionLocks } from './session-locks.ts'
 import { ClaudeReplaced } from './spawn-worker.ts'
 import { existingSession, holdsConversation, isSpare } from './worker-selection.ts'
@@ -26,6 +28,8 @@ export type PoolContext = RequestContext &
     turnLimits: TurnLimits
     planLimits: PlanLimits
     abilities: AbilityBook
+    /** A folder for files that only this server's processes read. */
+    privateDir: string
   }
 
 /** How many processes are tried for one purpose. */
@@ -37,6 +41,8 @@ const ownUseMs = 60_000
 /** A process for a run, and what is to be set in it. */
 type Found = { worker: PoolWorker; turn: Turn }
 
+type Loading = { resolved: ResolvedRequest; path: string }
+
 export class Pool implements Agent {
   readonly #limits: PoolLimits
   readonly #context: PoolContext
@@ -45,6 +51,7 @@ export class Pool implements Agent {
   readonly #running = new Map<string, PoolWorker>()
   readonly #locks = new SessionLocks()
   readonly #folders: SessionFolders
+  readonly #longHistories: LongHistories
   /** By owner: runs that were admitted and have no process yet, from the first look at their request on. */
   readonly #admitted = new Map<string | null, number>()
   #closing: Promise<void> | null = null
@@ -54,6 +61,7 @@ export class Pool implements Agent {
     this.#context = context
     this.#folders = new SessionFolders(context.configDir)
     this.#scheduler = new Scheduler(limits, context)
+    this.#longHistories = new LongHistories(limits.loadedMin, context)
   }
 
   stats(): AgentStats {
@@ -171,13 +179,41 @@ export class Pool implements Agent {
   async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Found | null> {
     try {
       const resolved = await orAbort(this.#resolve(request, turn), signal)
+      const loading = this.#scheduler.isHeld(resolved) ? null : await this.#prepareLoading(resolved, signal)
+      if (loading !== null) return await this.#load(loading, signal)
       const worker = await this.#scheduler.acquire(resolved, signal)
       return { worker, turn: this.#scheduler.evicted.complete(resolved.turn) }
     } catch (error) {
-      if (error instanceof HolderGone) return this.#waitForWorker(request, turn, signal)
+      if (error instanceof LoadingFailed) this.#onLoadingFailed(error)
+      if (error instanceof HolderGone || error instanceof LoadingFailed)
+        return this.#waitForWorker(request, turn, signal)
       if (error instanceof ClaudeReplaced) return null
       throw error
     }
+  }
+
+  /** The request with its history as a file; null if it is to be handed over message by message. */
+  async #prepareLoading(resolved: ResolvedRequest, signal: AbortSignal): Promise<Loading | null> {
+    const turn = this.#scheduler.evicted.complete(resolved.turn)
+    const loaded = await orAbort(this.#longHistories.prepare({ ...resolved, turn }), signal)
+    return loaded === null ? null : { resolved: { ...resolved, turn: { ...turn, loaded } }, path: loaded.path }
+  }
+
+  async #load({ resolved, path }: Loading, signal: AbortSignal): Promise<Found> {
+    try {
+      return { worker: await this.#scheduler.acquire(resolved, signal), turn: resolved.turn }
+    } finally {
+      // The process has read it.
+      await rm(path, { force: true })
+    }
+  }
+
+  /** A process that has ended by itself will not have known what to do with the file. */
+  #onLoadingFailed({ message, cause, claude }: LoadingFailed): void {
+    const { abilities } = this.#context
+    this.#longHistories.noteFailure(message)
+    const hasExited = cause instanceof AppError && cause.details.returncode !== null
+    if (hasExited && abilities.of(claude).loading) abilities.lose(claude, new AbilityFailed('loading', message))
   }
 
   #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {

@@ -44,6 +44,16 @@ export type SchedulerContext = {
 /** The process that held the conversation has ended while the run waited for it: look at the conversation's file now. */
 export class HolderGone extends Error {}
 
+/** No process could be started with the past of the run's conversation in a file. */
+export class LoadingFailed extends Error {
+  readonly claude: SpawnSpec['claude']
+
+  constructor(claude: SpawnSpec['claude'], cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.claude = claude
+  }
+}
+
 /** How often unused processes are looked for: as often as the shortest wait requires, within these limits, in milliseconds. */
 const housekeepingMs = { min: 250, max: 5000 }
 
@@ -98,6 +108,11 @@ export class Scheduler {
       this.#dispatch()
       throw error
     })
+  }
+
+  /** Whether a process waits for the next turn of exactly the conversation that the request brings along. */
+  isHeld({ key, request, turn }: ResolvedRequest): boolean {
+    return this.#idleHolderOf({ key, request, turn }) !== null
   }
 
   /** Requests like this one are to be expected: spares are started for them. */
@@ -213,7 +228,7 @@ export class Scheduler {
   }
 
   /** An idle process that holds exactly the conversation that the request brings along. */
-  #idleHolderOf({ key, request, turn }: Waiter): PoolWorker | null {
+  #idleHolderOf({ key, request, turn }: Pick<Waiter, 'key' | 'request' | 'turn'>): PoolWorker | null {
     const idle = [...this.#workers].filter((worker) => worker.state === 'idle' && worker.key === key)
     return idle.find((worker) => holdsConversation(worker.conversation, request, turn)) ?? null
   }
@@ -282,6 +297,7 @@ export class Scheduler {
     this.#context.onWarning('a CLI process could not be started', { reason: String(error) })
     this.#recentProfiles.remove(key)
     const isWaiting = waiter !== null && this.#waiting.includes(waiter)
+    if (isWaiting && waiter.turn.loaded) return waiter.reject(new LoadingFailed(waiter.claude, error))
     const victim = isWaiting ? waiter : this.#waiting.all().find((each) => each.key === key)
     if (victim !== undefined && ++victim.failedStarts > 1) victim.reject(error)
     this.#dispatch()

@@ -26,18 +26,21 @@ export type RequestMatch = {
   key: string
   fingerprint: string
   request: RunRequest
-  turn: Pick<Turn, 'systemPrompt' | 'written'>
+  turn: Pick<Turn, 'systemPrompt' | 'written' | 'loaded'>
 }
 
 type Beginning = Pick<RequestMatch, 'request' | 'turn'>
 
 /** Whether a process that was started for a new conversation can take it. */
 const isForNewProcess = ({ request: { session }, turn }: Beginning): boolean =>
-  session.kind === 'new' || session.kind === 'history' || (turn.written ?? null) !== null
+  (turn.loaded ?? null) === null &&
+  (session.kind === 'new' || session.kind === 'history' || (turn.written ?? null) !== null)
 
 /** How to start a process for the request. */
 export function spawnModeFor(beginning: Beginning): SpawnMode {
   const { session } = beginning.request
+  const { loaded = null } = beginning.turn
+  if (loaded !== null) return { kind: 'load', path: loaded.path, sessionId: loaded.sessionId }
   if (isForNewProcess(beginning) || session.kind === 'new' || session.kind === 'history') return spareSpawnMode()
   if (session.kind === 'continue') return { kind: 'resume', sessionId: session.sessionId }
   return { kind: 'fork', from: session.sessionId, sessionId: randomUUID() }
@@ -45,8 +48,15 @@ export function spawnModeFor(beginning: Beginning): SpawnMode {
 
 export const spareSpawnMode = (): SpawnMode => ({ kind: 'new', sessionId: randomUUID() })
 
+/** What the process is good for now: one that has read a file has room for other conversations once it has served that one. */
+function modeOf({ spawnMode, conversation }: Candidate): SpawnMode {
+  return spawnMode.kind === 'load' && conversation !== null ? { ...spawnMode, kind: 'new' } : spawnMode
+}
+
 function isModeFor(mode: SpawnMode, beginning: Beginning): boolean {
   const { session } = beginning.request
+  const { loaded = null } = beginning.turn
+  if (mode.kind === 'load' || loaded !== null) return mode.kind === 'load' && mode.path === loaded?.path
   if (mode.kind === 'new' || isForNewProcess(beginning)) return mode.kind === 'new' && isForNewProcess(beginning)
   if (mode.kind === 'resume') return session.kind === 'continue' && session.sessionId === mode.sessionId
   return session.kind === 'fork' && session.sessionId === mode.from
@@ -54,8 +64,9 @@ function isModeFor(mode: SpawnMode, beginning: Beginning): boolean {
 
 /** Whether the process was started for requests like this, whatever it holds now. */
 export function isStartedFor(worker: Candidate, match: RequestMatch): boolean {
-  if (worker.key !== match.key || !isModeFor(worker.spawnMode, match)) return false
-  return worker.spawnMode.kind !== 'new' || worker.fingerprint === match.fingerprint
+  const mode = modeOf(worker)
+  if (worker.key !== match.key || !isModeFor(mode, match)) return false
+  return mode.kind !== 'new' || worker.fingerprint === match.fingerprint
 }
 
 /** Whether the process knows one of the request's tools under another definition, which the CLI would keep using. */
@@ -115,7 +126,7 @@ export function wouldTakeLastProcess(workers: Iterable<Candidate>, processesMax:
 
 /** Whether the process is, or will be, ready for a new conversation of this profile at no loss. */
 export function isSpare(worker: Candidate, key: string, fingerprint: string): boolean {
-  if (worker.key !== key || worker.fingerprint !== fingerprint || worker.spawnMode.kind !== 'new') return false
+  if (worker.key !== key || worker.fingerprint !== fingerprint || modeOf(worker).kind !== 'new') return false
   if (worker.state === 'starting') return true
   return worker.state === 'idle' && isDispensable(worker) && (worker.conversation === null || worker.profile.reusable)
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { SDKUserMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { ConversationMessage, UserBlock } from '../../core/conversation.ts'
+import { answerOfModel } from '../sessions/answer-of-model.ts'
 
 type Content = Extract<SDKUserMessage['message']['content'], unknown[]>
 
@@ -27,20 +28,9 @@ export function toHistoryPrompt(message: ConversationMessage & { role: 'user' })
  * its types do not mention them; the next request shows that it did, and a test reads that request.
  */
 export function toHistoryAnswer(message: ConversationMessage & { role: 'assistant' }, model: string): SDKUserMessage {
-  const isCall = message.content.some((block) => block.type === 'tool_use')
   const line = {
     type: 'assistant',
-    message: {
-      id: `msg_${randomUUID().replaceAll('-', '')}`,
-      type: 'message',
-      role: 'assistant',
-      // The thinking of any model but the one that answers now would be left out.
-      model,
-      content: message.content,
-      stop_reason: isCall ? 'tool_use' : 'end_turn',
-      stop_sequence: null,
-      usage: { input_tokens: 1, output_tokens: 1 },
-    },
+    message: answerOfModel(message, model),
     parent_tool_use_id: null,
     uuid: randomUUID(),
   }

@@ -7,7 +7,10 @@ import { answerTool, type Profile, type Turn } from '../cli/profile.ts'
 /** Not all of it is in the SDK's types. */
 export type ProcessInit = Pick<SDKControlInitializeResponse, 'commands'> & { current_permission_mode?: unknown }
 
-type Reported = Pick<SDKSystemMessage, 'tools' | 'mcp_servers' | 'slash_commands' | 'permissionMode' | 'cwd' | 'model'>
+type Reported = Pick<
+  SDKSystemMessage,
+  'tools' | 'mcp_servers' | 'slash_commands' | 'permissionMode' | 'cwd' | 'model' | 'session_id'
+>
 
 /** A fact that the process does not report is not assumed to be right. */
 export type TurnInit = { [Name in keyof Reported]?: Reported[Name] | undefined }

@@ -279,13 +279,15 @@ export class Worker {
     const { configDir, claude } = this.#context
     const where = { configDir, cwd: this.profile.cwd, version: claude.version, isWrittenHere: this.profile.reusable }
     this.#conversation = newConversation(sessionId, turn, where)
-    await replayHistory(this.#conversation, turn.history ?? turn.written?.messages ?? [], {
+    const loaded = this.spawnMode.kind === 'load' && this.#requests === 0 ? (turn.loaded ?? null) : null
+    if (loaded !== null) for (const id of [loaded.firstId, loaded.lastId]) this.#conversation.noteTurn(id)
+    await replayHistory(this.#conversation, loaded?.rest ?? turn.history ?? turn.written?.messages ?? [], {
       control: this.#control,
       using: this.#using,
       input: this.#input,
       messages: this.#messages,
       model: this.#fullModelId(turn),
-      opens: this.profile.opensHistory,
+      opens: this.profile.opensHistory && loaded === null,
       plain: this.profile.plain,
     })
     if (turn.history !== null) this.#conversation.setMessages(turn.history)
@@ -347,7 +349,15 @@ export class Worker {
   #checkTurn(turn: Turn, init: TurnInit): void {
     const mismatch = turnMismatch(this.profile, turn, init)
     if (mismatch !== null) throw this.#mismatch(mismatch)
+    this.#checkLoaded(init)
     this.#settings.checkModel(init.model, (name) => this.#resolveModel(name))
+  }
+
+  /** A process that has read a file reports under the id in it. */
+  #checkLoaded({ session_id: reported }: TurnInit): void {
+    const { kind, sessionId } = this.spawnMode
+    if (kind !== 'load' || this.#requests > 1 || reported === undefined || reported === sessionId) return
+    throw new AbilityFailed('loading', 'the CLI did not begin with the conversation in the file')
   }
 
   /** Answers an approval of the turn; false if none with that id is waiting. */

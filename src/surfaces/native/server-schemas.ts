@@ -155,6 +155,7 @@ export const Readiness = strict(
         keep_prompt_cache: ability.describe(
           'A conversation that comes with a request is handed to another process so that the model finds everything where it was.',
         ),
+        read_long_conversations: ability.describe('A process reads a long one of these from a file as it starts.'),
       })
       .describe('What the CLI can do. `not_checked` and `not_available` ones are done without, which takes longer.'),
     claude_warnings: claudeWarnings,

@@ -18,6 +18,7 @@ const inUse = {
   switch_model_options: 'in_use',
   switch_client_tools: 'in_use',
   keep_prompt_cache: 'in_use',
+  read_long_conversations: 'in_use',
 }
 
 type Row = [change: string, missing: Partial<typeof inUse>, isMain?: 'main']
@@ -35,6 +36,9 @@ const slower: Row[] = [
   ['model-ignored', { switch_models: no }],
   ['options-ignored', { switch_model_options: no, keep_prompt_cache: no }],
   ['opening-asks', { keep_prompt_cache: no }],
+  ['loading-partial', { read_long_conversations: no }, 'main'],
+  ['loading-ignored', { read_long_conversations: no }],
+  ['loading-refused', { read_long_conversations: no }],
   ['tools-ignored', { switch_client_tools: no }],
   ['unknown:rewind_conversation', { reuse_processes: no }],
   ['unknown:reload_plugins', { switch_system_prompts: no }],

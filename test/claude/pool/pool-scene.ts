@@ -95,6 +95,7 @@ export function openPool(
       abilities,
       defaultCwd: folders.cwd,
       scratchDir: () => folders.root,
+      privateDir: folders.root,
       onWarning: (message) => warnings.push(message),
     },
   )

@@ -1,0 +1,108 @@
+// Long pasts of conversations: a process reads one from a file as it starts, which takes little longer than the start, where an idle process
+// needs some milliseconds for each message. The file also has what the CLI adds to a first message, for the prompt cache
+// (docs/decisions/0026-the-prompt-cache-is-kept.md). What that is, is learned from the CLI: one of its processes begins a conversation and
+// writes it down, once for each kind of request and day.
+import { readFile, rm } from 'node:fs/promises'
+import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
+import type { Clock } from '../../platform/clock.ts'
+import { RecentValues } from '../../platform/recent-values.ts'
+import type { AbilityBook } from '../cli/abilities.ts'
+import type { Turn } from '../cli/profile.ts'
+import { additionsIn, type HistoryFile, messagesForFile, writeHistoryFile } from '../sessions/history-file.ts'
+import { type TranscriptEntry, transcriptFile } from '../sessions/transcript.ts'
+import type { Spawn } from './pool-worker.ts'
+import type { ResolvedRequest } from './resolve-request.ts'
+import { spareSpawnMode } from './worker-selection.ts'
+
+/** What is kept: some dozens of kinds of requests, of about 3,000 characters each. */
+const learnedMax = { countMax: 100, charsMax: 1_000_000 }
+
+/** After a failure this way is not tried for so long, in milliseconds. */
+const pauseMs = 600_000
+
+const firstWords: Turn['history'] = [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }]
+
+type Learned = { additions: TranscriptEntry[]; models: ModelInfo[] }
+
+export type LongHistoriesContext = {
+  spawn: Spawn
+  clock: Clock
+  abilities: Pick<AbilityBook, 'of'>
+  configDir: string
+  /** A folder for the files, which only this server may use. */
+  privateDir: string
+  onWarning: (message: string, facts: Record<string, unknown>) => void
+}
+
+export class LongHistories {
+  readonly #context: LongHistoriesContext
+  /** Histories of at least so many messages are read from a file. */
+  readonly #messagesMin: number
+  readonly #learned = new RecentValues<Promise<Learned>>(learnedMax)
+  #pausedUntil = Number.NEGATIVE_INFINITY
+
+  constructor(messagesMin: number, context: LongHistoriesContext) {
+    this.#messagesMin = messagesMin
+    this.#context = context
+  }
+
+  /** The file with the past of the request's conversation; null if a process is to be handed the messages one by one. */
+  async prepare(resolved: ResolvedRequest): Promise<HistoryFile | null> {
+    const { turn, profile, claude } = resolved
+    const { abilities, privateDir, clock } = this.#context
+    const history = turn.history ?? []
+    if (history.length < this.#messagesMin || !profile.plain || !profile.reusable || turn.model === null) return null
+    const count = messagesForFile(history)
+    if (!abilities.of(claude).loading || count < this.#messagesMin || clock.now() < this.#pausedUntil) return null
+    try {
+      const { additions, models } = await this.#learn(resolved)
+      return writeHistoryFile({
+        folder: privateDir,
+        messages: history.slice(0, count),
+        rest: history.slice(count),
+        additions,
+        cwd: profile.cwd,
+        version: claude.version,
+        model: models.find(({ value }) => value === turn.model)?.resolvedModel ?? turn.model,
+      })
+    } catch (error) {
+      this.noteFailure(error)
+      return null
+    }
+  }
+
+  /** No process could be started with a file. Whatever the reason, the next ones are not. */
+  noteFailure(error: unknown): void {
+    this.#pausedUntil = this.#context.clock.now() + pauseMs
+    this.#context.onWarning('a long conversation could not be read from a file', { reason: String(error) })
+  }
+
+  #learn(resolved: ResolvedRequest): Promise<Learned> {
+    const { key, fingerprint, turn } = resolved
+    const kind = JSON.stringify([key, fingerprint, turn.model, turn.systemPrompt === null])
+    const known = this.#learned.get(kind)
+    if (known !== undefined) return known
+    const learned = this.#ask(resolved)
+    this.#learned.set(kind, learned, 3000)
+    return learned
+  }
+
+  /** The process is in nobody's way: it lives for half a second, beside those of the pool. */
+  async #ask({ profile, fingerprint, claude, turn }: ResolvedRequest): Promise<Learned> {
+    const { spawn, configDir } = this.#context
+    const mode = spareSpawnMode()
+    const worker = spawn({ profile: { ...profile, reusable: false }, fingerprint, claude }, mode)
+    const file = transcriptFile(configDir, profile.cwd, mode.sessionId)
+    try {
+      const { models } = await worker.ready
+      worker.acquire()
+      await worker.startConversation({ ...turn, history: firstWords, written: null }, mode.sessionId)
+      // It has written everything when it has ended.
+      await worker.retire()
+      return { additions: additionsIn(await readFile(file)), models }
+    } finally {
+      await worker.retire()
+      await rm(file, { force: true })
+    }
+  }
+}

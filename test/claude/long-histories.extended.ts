@@ -1,0 +1,2 @@
+// The combinations that long-histories.test.ts leaves out.
+import './long-histories.test.ts'
