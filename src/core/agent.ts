@@ -56,6 +56,8 @@ export type RunRequest = {
   owner?: string | null
   /** How many runs of the owner may have a process at once; the others wait. Absent or null: any number. */
   ownerRunsMax?: number | null
+  /** Called when a run that may have waited gets a process; rejects if it must not begin any more. */
+  mayBegin?: () => Promise<void>
   /** It was accepted before the server started: it waits, however many do. */
   isAccepted?: boolean
   /** The trace that the request is part of, in W3C Trace Context format. */

@@ -17,12 +17,23 @@ export async function startRun(
   await caller.requireBudget()
   const owner = caller.key?.id ?? null
   const traced = trace === null ? {} : { traceparent: trace.traceparent }
-  const allowed = withinPolicy(input, caller.key)
+  const allowed = { ...withinPolicy(input, caller.key), ...stillWithinBudget(runs, request) }
   const run = await runs.start({ ...allowed, ...traced, owner, idempotency: readIdempotency(request) })
   reply.header('x-run-id', run.id)
   if (run.isReplay) reply.header('idempotent-replayed', 'true')
   if (!input.background) cancelOnDisconnect(run, request, reply)
   return run
+}
+
+/** What ran while a run waited may have spent the rest of its key's budget. */
+function stillWithinBudget(runs: Runs, { caller }: FastifyRequest): Pick<RunInput, 'mayBegin'> {
+  if (caller.key === null || caller.key.budgetUsd === null) return {}
+  return {
+    mayBegin: async () => {
+      await runs.saved()
+      await caller.requireBudget()
+    },
+  }
 }
 
 const keyPattern = /^[\x21-\x7e]{1,255}$/

@@ -75,34 +75,46 @@ export async function schemaProblem(schema: JsonSchema): Promise<string | null> 
 export async function answerSchemaProblem(schema: JsonSchema): Promise<string | null> {
   const problem = await schemaProblem(schema)
   if (problem !== null) return problem
-  if (isEndless(schema)) return 'refers to itself without end: no answer could be checked against it'
+  const rules = rulesForOneValue(schema)
+  if (rules === Number.POSITIVE_INFINITY) return 'refers to itself without end: no answer could be checked against it'
+  if (rules > rulesMax) return 'has too many rules for one value once its references are followed: make it simpler'
   const unsayable = await strictDraft07Problem(toDraft07(schema) as JsonSchema)
   if (unsayable === null) return null
   return `cannot be said in draft-07 of JSON Schema, the only version that the CLI knows: ${unsayable}`
 }
 
+/** The CLI checks some 10 million in a second. */
+const rulesMax = 100_000
+
 /**
- * Whether a part refers to itself without going into the value, so that no value can ever be checked. The standard leaves open what such
- * a schema means. References other than paths are not followed.
+ * How many parts of the schema at most apply to one value, the most of any part: references that meet again and again double it each time.
+ * Infinite if a part refers to itself without going into the value, so that no value can ever be checked; the standard leaves open what
+ * such a schema means. References other than paths are not followed.
  */
-export function isEndless(root: JsonSchema): boolean {
-  const finite = new Set<unknown>()
+export function rulesForOneValue(root: JsonSchema): number {
+  const counted = new Map<unknown, number>()
   const open = new Set<unknown>()
-  const loops = (part: unknown): boolean => {
-    if (!isObject(part) || finite.has(part)) return false
-    if (open.has(part)) return true
+  const count = (part: unknown): number => {
+    if (!isObject(part)) return 0
+    if (open.has(part)) return Number.POSITIVE_INFINITY
+    const known = counted.get(part)
+    if (known !== undefined) return known
     open.add(part)
     const { $ref, allOf, anyOf, oneOf, not, if: condition } = part
-    const isLoop = [resolvePath(root, $ref), allOf, anyOf, oneOf, not, condition, part.then, part.else]
-      .flat()
-      .some(loops)
+    const applied = [resolvePath(root, $ref), allOf, anyOf, oneOf, not, condition, part.then, part.else].flat()
+    const sum = applied.reduce<number>((total, each) => total + count(each), 1)
     open.delete(part)
-    if (!isLoop) finite.add(part)
-    return isLoop
+    counted.set(part, sum)
+    return sum
   }
-  const visit = (part: unknown): boolean =>
-    typeof part === 'object' && part !== null && (loops(part) || Object.values(part).some(visit))
-  return visit(root)
+  let most = 0
+  const visit = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null) return
+    most = Math.max(most, count(part))
+    for (const value of Object.values(part)) visit(value)
+  }
+  visit(root)
+  return most
 }
 
 function resolvePath(root: JsonSchema, reference: unknown): unknown {

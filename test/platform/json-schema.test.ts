@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  answerSchemaProblem,
   compileSchema,
-  isEndless,
   type JsonSchema,
+  rulesForOneValue,
   strictDraft07Problem,
   toDraft07,
 } from '../../src/platform/json-schema.ts'
@@ -91,7 +92,32 @@ for (const [schema, expected] of [
   [{ properties: { a: { $ref: '#/none/b' }, b: { $ref: 'x' } } }, false],
 ] as const) {
   test(`${JSON.stringify(schema)} ${expected ? 'refers' : 'does not refer'} to itself without end`, () => {
-    assert.equal(isEndless(schema as JsonSchema), expected)
+    assert.equal(rulesForOneValue(schema as JsonSchema) === Number.POSITIVE_INFINITY, expected)
+  })
+}
+
+/** `count` parts, each of which refers to the next one twice. */
+function doubling(count: number, refer: (next: string) => JsonSchema): JsonSchema {
+  const parts = Array.from({ length: count }, (_, index) => [`d${index}`, refer(`#/$defs/d${index + 1}`)])
+  return { type: 'object', $ref: '#/$defs/d0', $defs: { ...Object.fromEntries(parts), [`d${count}`]: {} } }
+}
+
+const both = ($ref: string): JsonSchema => ({ allOf: [{ $ref }, { $ref }] })
+
+for (const [title, schema, isRefused] of [
+  ['40 times all of two references', doubling(40, both), true],
+  ['10 times all of two references', doubling(10, both), false],
+  ['40 times any of two references', doubling(40, ($ref) => ({ anyOf: [{ $ref }, { not: { $ref } }] })), true],
+  [
+    '40 times two properties of the same kind',
+    doubling(40, ($ref) => ({ properties: { a: { $ref }, b: { $ref } } })),
+    false,
+  ],
+] as const) {
+  test(`${title}: ${isRefused ? 'refused, as no answer could be checked in time' : 'accepted'}`, async () => {
+    const problem = await answerSchemaProblem(schema)
+    if (isRefused) assert.match(problem ?? '', /^has too many rules for one value/)
+    else assert.equal(problem, null)
   })
 }
 

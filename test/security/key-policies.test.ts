@@ -7,8 +7,9 @@ import { after, type TestContext } from 'node:test'
 import { newSecret } from '../../src/auth/keys.ts'
 import { type KeyPolicy, type KeyRecord, noPolicy } from '../../src/core/key-record.ts'
 import { openKeyStore } from '../../src/store/key-store.ts'
+import { until } from '../faults/killed-scene.ts'
 import { extendedTest, test } from '../helpers/extended.ts'
-import { makeFolders, startTestServer } from '../helpers/test-server.ts'
+import { makeFolders, startTestServer, step } from '../helpers/test-server.ts'
 
 const cleanup = { after: after as TestContext['after'] }
 const folders = makeFolders(cleanup)
@@ -123,6 +124,27 @@ test('a conversation in a folder that the key may not have is not continued', as
   const { call } = await makeKey({ cwdRoots: [allowed] })
   const answer = await call('/v1/chat', { prompt: 'again', session_id: started.body.session_id })
   assert.deepEqual([answer.status, answer.body.code], [404, 'session_not_found'])
+})
+
+test('a run that waits while another one spends the rest of the budget does not begin', async () => {
+  const { call } = await makeKey({ runsMax: 1 }, { budgetUsd: 1e-9 })
+  const write = step({ tool: 'Bash', input: { command: 'touch note', description: 'do it' } })
+  const first = await call('/v1/chat', { prompt: write, approvals: true, background: true })
+  assert.equal(first.status, 202)
+  const path = `/v1/runs/${first.body.id}`
+  const statusOf = async () => (await call(path)).body
+  await until('the first run waits for a person', async () => (await statusOf()).status === 'waiting')
+
+  const second = call('/v1/chat', { ...light, prompt: 'too late' })
+  const waiting = async () => ((await call('/v1/health')).body.queue as { waiting: number }).waiting
+  await until('the second one waits for the first', async () => (await waiting()) === 1)
+  const [pending] = (await statusOf()).pending as { request_id: string }[]
+  await call(`${path}/permissions/${pending?.request_id}`, { behavior: 'deny' })
+  const { status, body } = await second
+  assert.deepEqual([status, body.code], [402, 'budget_exceeded'])
+  assert.equal((await statusOf()).status, 'succeeded')
+  const prompts = server.upstream.requests.filter(({ raw }) => raw.includes('too late'))
+  assert.equal(prompts.length, 0)
 })
 
 test('whoami says who the caller is and what it may do, and warns at 80 % of the budget', async () => {

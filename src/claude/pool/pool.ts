@@ -145,6 +145,7 @@ export class Pool implements Agent {
       }
       failures++
       if (found === null || worker === null) continue
+      await this.#checkMayBegin(request, worker)
       const isHolder = holdsConversation(worker.conversation, request, turn)
       const prepared = isHolder
         ? worker.continueConversation(turn)
@@ -167,6 +168,15 @@ export class Pool implements Agent {
       this.#release(worker)
     }
     throw new AppError('claude_failed', 'Claude Code could not be prepared for the request.')
+  }
+
+  async #checkMayBegin({ mayBegin }: RunRequest, worker: PoolWorker): Promise<void> {
+    try {
+      await mayBegin?.()
+    } catch (error) {
+      this.#release(worker)
+      throw error
+    }
   }
 
   #onStopped(worker: PoolWorker): void {

@@ -153,6 +153,8 @@ export class Scheduler {
     const everyMs = Math.min(Math.max(this.#limits.keepAliveMs, min), max)
     this.#stopHousekeeping = this.#context.clock.schedule(() => {
       this.#keepHouse()
+      // One that a signal has stopped would hold its place until a start is given up.
+      for (const worker of this.#workers) if (worker.state === 'starting' && worker.isStopped) void worker.retire(0)
       this.#dispatch()
     }, everyMs)
   }

@@ -844,3 +844,36 @@ test('nothing waits for a process after closing', async (t) => {
   await pool.close(0)
   await assert.rejects(pool.models(plainRequest), { code: 'shutting_down' })
 })
+
+test('a run that must not begin any more when its turn comes is refused, and its process is free for others', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 1 } })
+  const spent = new AppError('budget_exceeded', 'The budget is spent.')
+  let isSpent = false
+  const mayBegin = async () => {
+    if (isSpent) throw spent
+  }
+  const first = await run('one', { mayBegin })
+  const second = await run('two', { mayBegin })
+  const third = await run('three')
+  isSpent = true
+  await reply('one')
+  await reply('three')
+  assertSucceeded(first)
+  assert.equal(second.refusal, spent)
+  assertSucceeded(third)
+  assert.deepEqual(spawner.workers[0]?.prompts, ['one', 'three'])
+})
+
+test('a process that a signal stops while it starts makes way for another', async (t) => {
+  const { run, reply, spawner, clock } = openPool(t, { limits: { maxProcesses: 1 }, isManual: true })
+  const only = await run('one')
+  const [stopped] = spawner.workers
+  assert.ok(stopped)
+  stopped.isStopped = true
+  await clock.advance(5_000)
+  assert.equal(spawner.workers.length, 2)
+  spawner.workers[1]?.start()
+  await settle()
+  await reply('one')
+  assertSucceeded(only)
+})
