@@ -50,6 +50,8 @@ export type RunRequest = {
   plain: PlainOptions | null
   /** Whether a leading slash command and file mentions in the prompt work as if a person had typed them. */
   commands?: boolean
+  /** False: a conversation that begins with the run leaves no file. Absent: it does. */
+  persist?: boolean
   /** Real paths of the folders that an earlier conversation must be in. Absent: anywhere. */
   roots?: readonly string[]
   /** The id of the caller's key. Callers take turns. Absent or null: the caller has none. */

@@ -272,6 +272,10 @@ export const runOptions = {
     () => flag,
     'Returns 202 and the run at once; the run continues without the connection. Default: false.',
   ),
+  persist: row(
+    () => flag,
+    'Whether the conversation is kept: `false` leaves no file, and it cannot be continued once its process has ended. Default: true.',
+  ),
   on_crash: row(
     () => z.enum(crashActions, must(crashActions.join(' or '))),
     'With `background`: `restart` starts the run again if the server dies. Default: `fail`.',

@@ -54,6 +54,8 @@ export type Profile = Pick<RunOptions, PassedOption | 'jsonSchema'> & {
    * and hooks leave behind (rules, shells, tasks, files) survives a rewind.
    */
   reusable: boolean
+  /** Whether the CLI writes the conversation's file. In a reusable process it never does: see `Turn.persist`. */
+  persist: boolean
 }
 
 type FixedOptions = { thinking: Thinking; maxOutputTokens: number | null; clientTools: readonly ClientTool[] }
@@ -68,6 +70,8 @@ export type Turn = {
   written?: WrittenConversation | null
   /** The history as a file, if the process is to read it as it starts. */
   loaded?: HistoryFile | null
+  /** Whether this program writes the conversation's file, if the CLI does not. */
+  persist: boolean
   clientTools: ClientTool[]
   /** For plain models only; an agent's effort is fixed when the process is spawned. */
   effort: Effort | null
@@ -135,6 +139,7 @@ function toPlainProfile(request: RunRequest, { cwd, abilities }: ProfileContext)
     prompt,
     jsonSchema,
     reusable: abilities.rewind,
+    persist: false,
     opensHistory: abilities.opening,
     model: modelSwitch ? null : model,
     effort: optionSwitch ? null : effort,
@@ -180,6 +185,7 @@ function toAgentProfile(request: RunRequest, { cwd, abilities, hasHooks, written
     settingSources: sources,
     approvals: request.approvals,
     reusable,
+    persist: !reusable && request.persist !== false,
   }
 }
 
@@ -193,6 +199,7 @@ export function toTurn(request: RunRequest): Turn {
     systemPrompt,
     model: options.model,
     history: session.kind === 'history' ? session.messages : null,
+    persist: request.persist !== false,
     clientTools: plain?.tools ?? [],
     effort: plain === null ? null : options.effort,
     thinking: plain?.thinking ?? noPlainOptions.thinking,
@@ -218,10 +225,11 @@ export function canContinue(
   if (wanted.turn.systemPrompt !== null && wanted.turn.systemPrompt !== held.turn.systemPrompt) return false
   const keepsPrompt = wanted.profile.prompt.kind !== 'claude-code' || wanted.profile.prompt.append === null
   if (!keepsPrompt && JSON.stringify(wanted.profile.prompt) !== JSON.stringify(held.profile.prompt)) return false
-  // The prompt and model were compared above; whether the process is reusable, how it takes a
+  // The prompt and model were compared above; whether the process is reusable or writes a file, how it takes a
   // history, and what its turns set, does not matter here.
   const byTurn = { model: false, options: false, tools: false }
+  const usual = { byTurn, reusable: false, persist: false, opensHistory: false }
   const comparable = (profile: Profile) =>
-    profileKey({ ...profile, prompt: { kind: 'by-turn' }, model: null, byTurn, reusable: false, opensHistory: false })
+    profileKey({ ...profile, ...usual, prompt: { kind: 'by-turn' }, model: null })
   return comparable(held.profile) === comparable(wanted.profile)
 }

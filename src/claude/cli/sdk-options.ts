@@ -70,6 +70,7 @@ export function toSdkOptions(profile: Profile, mode: SpawnMode): Options {
     mcpServersDelivery: 'initialize',
     ...settings(profile),
     // A reused process holds many conversations; each is written to a file of its own (claude/sessions/transcript.ts).
-    ...(profile.reusable ? { persistSession: false, ...pastOf(mode) } : conversation(mode)),
+    ...(profile.reusable ? pastOf(mode) : conversation(mode)),
+    ...(profile.persist ? {} : { persistSession: false }),
   }
 }

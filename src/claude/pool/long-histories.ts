@@ -91,7 +91,7 @@ export class LongHistories {
   async #ask({ profile, fingerprint, claude, turn }: ResolvedRequest): Promise<Learned> {
     const { spawn, configDir } = this.#context
     const mode = spareSpawnMode()
-    const worker = spawn({ profile: { ...profile, reusable: false }, fingerprint, claude }, mode)
+    const worker = spawn({ profile: { ...profile, reusable: false, persist: true }, fingerprint, claude }, mode)
     const file = transcriptFile(configDir, profile.cwd, mode.sessionId)
     try {
       const { models } = await worker.ready

@@ -228,11 +228,12 @@ export class Pool implements Agent {
 
   #resolve(request: RunRequest, turn = toTurn(request)): Promise<ResolvedRequest> {
     const { session } = request
-    const isHeld = [...this.#scheduler.workers].some(
+    const holder = [...this.#scheduler.workers].find(
       ({ conversation, state }) =>
         session.kind === 'continue' && conversation?.sessionId === session.sessionId && state !== 'ending',
     )
-    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, isHeld })
+    const heldIn = holder?.profile.cwd ?? null
+    return resolveRequest(request, turn, { context: this.#context, folders: this.#folders, heldIn })
   }
 
   /** Ends a process that could not be prepared; an ability that it does not have is not tried again. */
@@ -247,7 +248,7 @@ export class Pool implements Agent {
 
   #release(worker: PoolWorker): void {
     const { conversation, profile } = worker
-    if (conversation !== null) this.#folders.note(conversation.sessionId, profile.cwd)
+    if (conversation?.isKept) this.#folders.note(conversation.sessionId, profile.cwd)
     this.#scheduler.release(worker)
     if (profile.reusable) return
     // The run may have changed files that spares have read.

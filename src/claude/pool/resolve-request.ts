@@ -2,13 +2,14 @@
 // turn. Computed once per request; choosing among the processes is done in worker-selection.ts.
 import type { RunRequest } from '../../core/agent.ts'
 import { SessionAccess, sessionNotFound } from '../../core/sessions.ts'
+import { AppError } from '../../errors.ts'
 import type { AbilityBook } from '../cli/abilities.ts'
 import { profileKey, type Turn, toProfile, toTurn } from '../cli/profile.ts'
 import { processFingerprint, readSettingsState, type SettingsState } from '../cli/settings-fingerprint.ts'
 import { loadToolServers } from '../process/client-tools-server.ts'
 import type { Environment } from '../sessions/config-folder.ts'
 import type { SessionFolders } from '../sessions/session-folders.ts'
-import { transcriptFile } from '../sessions/transcript.ts'
+import { findTranscript, transcriptFile } from '../sessions/transcript.ts'
 import { readWrittenConversation, type WrittenConversation } from '../sessions/written-conversation.ts'
 import type { SpawnSpec } from './pool-worker.ts'
 import { existingSession } from './worker-selection.ts'
@@ -31,18 +32,20 @@ export type ResolvedRequest = SpawnSpec & { request: RunRequest; turn: Turn; key
 type ResolveParts = {
   context: RequestContext
   folders: SessionFolders
-  /** Whether a process holds the conversation that the request continues. */
-  isHeld: boolean
+  /** The folder of the process that holds the conversation that the request continues; null if none does. */
+  heldIn: string | null
 }
 
 /** Throws `session_not_found` and whatever `claude` throws. */
 export async function resolveRequest(
   request: RunRequest,
   turn: Turn,
-  { context, folders, isHeld }: ResolveParts,
+  { context, folders, heldIn }: ResolveParts,
 ): Promise<ResolvedRequest> {
   const claude = await context.claude()
-  const cwd = request.plain === null ? await workingFolder(request, context, folders) : context.scratchDir()
+  const isHeld = heldIn !== null
+  await requireNoFile(request, context)
+  const cwd = request.plain === null ? await workingFolder(request, context, { folders, heldIn }) : context.scratchDir()
   const { fingerprint: settings, hasHooks } = settingsFor(request, cwd, context)
   const fingerprint = processFingerprint(claude, settings)
   const circumstances = { cwd, abilities: context.abilities.of(claude), hasHooks }
@@ -56,6 +59,17 @@ export async function resolveRequest(
   const profile = toProfile(request, circumstances)
   if (profile.fixed.clientTools.length > 0) await loadToolServers()
   return { request, profile, turn, key: profileKey(profile), fingerprint, claude, isHeld }
+}
+
+/** A conversation that has a file keeps it. */
+async function requireNoFile({ session, persist }: RunRequest, { configDir }: RequestContext): Promise<void> {
+  if (session.kind !== 'continue' || persist !== false) return
+  if ((await findTranscript(configDir, session.sessionId)) === null) return
+  throw new AppError(
+    'invalid_request',
+    'persist: the conversation has a file already; add "fork": true to continue a copy that has none',
+    { field: 'persist' },
+  )
 }
 
 /** So many messages are handed to another process; the CLI itself reads more of them sooner. */
@@ -91,12 +105,12 @@ function settingsFor({ plain }: RunRequest, cwd: string, { environment }: Reques
 async function workingFolder(
   request: RunRequest,
   { defaultCwd }: RequestContext,
-  folders: SessionFolders,
+  { folders, heldIn }: Pick<ResolveParts, 'folders' | 'heldIn'>,
 ): Promise<string> {
   const session = existingSession(request)
   const { options, roots = null } = request
   const needsOwn = session !== null && (options.cwd === null || roots !== null)
-  const own = needsOwn ? await folders.find(session) : null
+  const own = needsOwn ? (heldIn ?? (await folders.find(session))) : null
   if (needsOwn && !(await new SessionAccess(roots).allows({ cwd: own }))) throw sessionNotFound(session)
   return options.cwd ?? own ?? defaultCwd
 }

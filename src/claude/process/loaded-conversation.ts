@@ -23,6 +23,8 @@ export class LoadedConversation {
   #messages: ConversationMessage[] = []
   readonly #transcript: TranscriptWriter | null
   readonly #watch: TranscriptWatch | null
+  /** Whether it outlives its process: it has a file, or comes with each request. */
+  readonly isKept: boolean
 
   /**
    * `transcript` is null if the CLI writes the conversation's file itself; `watch`, if there is no file that another program
@@ -33,7 +35,9 @@ export class LoadedConversation {
     turn: ConversationStart,
     transcript: TranscriptWriter | null,
     watch: TranscriptWatch | null = null,
+    isKept = true,
   ) {
+    this.isKept = isKept
     this.sessionId = sessionId
     this.start = turn
     this.#transcript = transcript
@@ -95,15 +99,16 @@ export class LoadedConversation {
   }
 }
 
-type Where = { configDir: string; cwd: string; version: string; isWrittenHere: boolean }
+type Where = { configDir: string; cwd: string; version: string; writer: 'cli' | 'server' | 'nobody' }
 
 /** The conversation of a turn that begins it here. One that came with the request has no file. */
-export function newConversation(sessionId: string, turn: Turn, { isWrittenHere, ...where }: Where): LoadedConversation {
+export function newConversation(sessionId: string, turn: Turn, { writer, ...where }: Where): LoadedConversation {
   if (turn.history !== null) return new LoadedConversation(sessionId, turn, null)
+  if (writer === 'nobody') return new LoadedConversation(sessionId, turn, null, null, false)
   const { written = null } = turn
   if (written !== null && statSync(written.file).size !== written.bytes)
     throw new Error('the conversation was continued elsewhere meanwhile')
   const lastId = written === null ? {} : { lastId: written.lastId }
-  const transcript = isWrittenHere ? new TranscriptWriter({ ...where, sessionId, ...lastId }) : null
+  const transcript = writer === 'server' ? new TranscriptWriter({ ...where, sessionId, ...lastId }) : null
   return new LoadedConversation(sessionId, turn, transcript, new TranscriptWatch({ ...where, sessionId }))
 }

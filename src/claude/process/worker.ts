@@ -277,8 +277,8 @@ export class Worker {
     }
     await this.#settings.apply(turn)
     const { configDir, claude } = this.#context
-    const where = { configDir, cwd: this.profile.cwd, version: claude.version, isWrittenHere: this.profile.reusable }
-    this.#conversation = newConversation(sessionId, turn, where)
+    const where = { configDir, cwd: this.profile.cwd, version: claude.version }
+    this.#conversation = newConversation(sessionId, turn, { ...where, writer: this.#writerFor(turn) })
     const loaded = this.spawnMode.kind === 'load' && this.#requests === 0 ? (turn.loaded ?? null) : null
     if (loaded !== null) for (const id of [loaded.firstId, loaded.lastId]) this.#conversation.noteTurn(id)
     await replayHistory(this.#conversation, loaded?.rest ?? turn.history ?? turn.written?.messages ?? [], {
@@ -291,6 +291,12 @@ export class Worker {
       plain: this.profile.plain,
     })
     if (turn.history !== null) this.#conversation.setMessages(turn.history)
+  }
+
+  /** Who writes the conversation's file. */
+  #writerFor({ persist }: Turn): 'cli' | 'server' | 'nobody' {
+    if (this.profile.persist) return 'cli'
+    return this.profile.reusable && persist ? 'server' : 'nobody'
   }
 
   /** Makes the process ready for the next turn of the conversation that it holds. */

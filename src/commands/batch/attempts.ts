@@ -84,7 +84,7 @@ export class Attempts {
     const idempotencyKey = createHash('sha256')
       .update(JSON.stringify([batch, id, hash, attempt]))
       .digest('base64url')
-    const start = await server.start(request, idempotencyKey)
+    const start = await server.start(withoutTrace(request), idempotencyKey)
     pace.noteAnswer()
     if ('kind' in start) return { end: start, runId: null, isReplay: false }
     const { runId, isReplay } = start
@@ -126,6 +126,12 @@ export class Attempts {
         `the server rejects a value from --model or --defaults, which applies to every line: ${message}`,
       )
   }
+}
+
+/** Hundreds of lines would be hundreds of conversations in the CLI's list; one that a line continues has its file already. */
+function withoutTrace(request: Request): Request {
+  const isContinued = typeof request.session_id === 'string' && request.fork !== true
+  return 'persist' in request || isContinued ? request : { ...request, persist: false }
 }
 
 const done: Verdict = { kind: 'done' }

@@ -7,7 +7,8 @@ import type { BatchFlags } from './batch.ts'
 const help = `
 Each line of <file> is the JSON body of POST /v1/chat ({"prompt": "…"} and any other of its fields), optionally with
 an id of your choice, or just a prompt as a JSON string. Lines are answered in no particular order. Each line of the
-output contains the id, or the line number if there is no id, and either the answer or the error.
+output contains the id, or the line number if there is no id, and either the answer or the error. A line leaves no
+conversation behind unless it sets "persist": true or continues one.
 
 If the command is stopped or killed, run it again to resume: answered lines are not sent again, and answers of runs
 that the server has finished in the meantime are collected. Failed lines are skipped unless you pass --retry-failed.

@@ -44,6 +44,7 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
       plain: isAgent ? null : plainOptions(body, offer, thinking),
       surface: 'anthropic',
       approvals: false,
+      persist: false,
       isAuxiliary: !isAgent && isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },
     plan: {

@@ -24,6 +24,7 @@ export function toRunRequest(body: ChatRequest, checked: Checked, streaming: boo
     streaming,
     plain: null,
     ...(body.commands ? { commands: true } : {}),
+    ...(body.persist === false ? { persist: false } : {}),
     ...(checked.roots === null ? {} : { roots: checked.roots }),
     approvals: body.approvals === true,
     isAuxiliary: false,

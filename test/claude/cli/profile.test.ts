@@ -151,9 +151,17 @@ test('a turn carries the prompt, the model and the whole system prompt', () => {
   const options = { systemPrompt: 'S', appendSystemPrompt: 'A', model: 'm' }
   const prompt = [{ type: 'text', text: 'hello' }]
   const { thinking } = noPlainOptions
-  const rest = { prompt, history: null, clientTools: [], effort: null, thinking, maxOutputTokens: null }
+  const rest = { prompt, history: null, persist: true, clientTools: [], effort: null, thinking, maxOutputTokens: null }
   assert.deepEqual(toTurn(requestOf(options)), { ...rest, systemPrompt: 'S\n\nA', model: 'm' })
   assert.deepEqual(toTurn(requestOf({ appendSystemPrompt: 'A' })), { ...rest, systemPrompt: null, model: null })
+})
+
+test('the CLI writes the file of an agent that is to be kept; a reusable process never does', () => {
+  const circumstances = { cwd: '/work', abilities: allAbilities, hasHooks: false }
+  const persistOf = (options: Partial<RunOptions>, persist?: boolean) =>
+    toProfile({ ...requestOf(options), ...(persist === undefined ? {} : { persist }) }, circumstances).persist
+  assert.deepEqual([persistOf({}), persistOf({}, true), persistOf({}, false)], [true, true, false])
+  assert.deepEqual([persistOf(toolless), persistOf(toolless, false)], [false, false])
 })
 
 const plainRequestOf = (options: Partial<RunOptions>, plain: Partial<PlainOptions> = {}): RunRequest => ({
@@ -214,6 +222,7 @@ test("a plain turn carries effort, thinking, limit, tools and history; an agent'
     systemPrompt: 'S',
     model: null,
     history: [],
+    persist: true,
     clientTools: [tool],
     effort: 'max',
     thinking: thinkingOff,

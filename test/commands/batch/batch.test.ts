@@ -32,6 +32,20 @@ const io = ['in.jsonl', '-o', 'out.jsonl']
 /** Hangs on the first request, and is answered on the next. */
 const hangsOnce = { hang: 'headers', times: 1 }
 
+test('a line leaves no conversation behind, unless it asks for one or continues one', { timeout: 60_000 }, async () => {
+  const { folders, model } = shared()
+  const session_id = '3c7c1ecb-1018-4a6e-bc25-e2ff5ba4a011'
+  writeInput(folders, [
+    { id: 'usual', prompt: prompt('usual'), ...light },
+    { id: 'wanted', prompt: prompt('wanted'), persist: true, ...light },
+    { id: 'continued', prompt: prompt('continued'), session_id, ...light },
+    { id: 'copied', prompt: prompt('copied'), session_id, fork: true, ...light },
+  ])
+  assert.equal((await batch(folders, io)).code, 0)
+  const persistOf = (tag: string) => model.requests.find(isFor(tag))?.request.persist
+  assert.deepEqual(['usual', 'wanted', 'continued', 'copied'].map(persistOf), [false, undefined, undefined, false])
+})
+
 test('each line is answered under its id or its number, in any order', { timeout: 60_000 }, async () => {
   const { folders, model } = shared()
   writeInput(folders, [

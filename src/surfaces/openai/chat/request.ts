@@ -45,6 +45,7 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): Translati
       plain: resolved.agent ? null : plainOptions(body, offer, reasoning, json),
       surface: 'openai',
       approvals: false,
+      persist: false,
       isAuxiliary:
         !resolved.agent && isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
     },

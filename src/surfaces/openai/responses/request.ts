@@ -80,6 +80,7 @@ export function toResponseRun(
       plain: resolved.agent ? null : plainOptions(body, plan, offer),
       surface: 'openai',
       approvals: false,
+      persist: false,
       isAuxiliary:
         !resolved.agent && isAuxiliaryRequest({ systemPrompt, history, prompt, toolCount: offer.tools.length }),
       background: body.background === true,

@@ -1,0 +1,2 @@
+// The combinations that persist.test.ts leaves out.
+import './persist.test.ts'
