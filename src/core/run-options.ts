@@ -100,8 +100,8 @@ type Uses = {
   /** With `sdk`: the value for plain models, if it is not null. */
   plain?: unknown
   form?: FormField
-  /** The flag of `claude-serve chat`, for an option that is text. */
-  flag?: { name: string; short?: string; placeholder: string; description: string }
+  /** The flag of `claude-serve chat`, for an option that is text, or (`isList`) a list of texts. */
+  flag?: { name: string; short?: string; placeholder: string; description: string; isList?: true }
 }
 
 /** Null counts as absent. */
@@ -145,7 +145,11 @@ export const runOptions = {
   system_prompt: row(() => text, "Replaces Claude Code's own system prompt.", {
     option: 'systemPrompt',
     form: { position: 90, label: 'System prompt', control: 'textarea', help: 'replaces Claude Code’s own' },
-    flag: { name: 'system', placeholder: '<text>', description: "a system prompt that replaces Claude Code's own" },
+    flag: {
+      name: 'system-prompt',
+      placeholder: '<text>',
+      description: "a system prompt that replaces Claude Code's own",
+    },
   }),
   append_system_prompt: row(() => text, "Appended to Claude Code's own system prompt.", {
     option: 'appendSystemPrompt',
@@ -182,6 +186,11 @@ export const runOptions = {
         choices: permissionModes,
         help: 'bypassPermissions only if the server allows it',
       },
+      flag: {
+        name: 'permission-mode',
+        placeholder: '<mode>',
+        description: 'what tools may do without permission: default, acceptEdits, plan, dontAsk',
+      },
     },
   ),
   allowed_tools: row(
@@ -191,6 +200,12 @@ export const runOptions = {
       option: 'allowedTools',
       sdk: 'allowedTools',
       form: { position: 70, label: 'Allowed without asking', control: 'list', help: 'rules such as Bash(git status)' },
+      flag: {
+        name: 'allowed-tools',
+        placeholder: '<rules>',
+        description: "what needs no permission, such as 'Read,Bash(git log *)'; repeatable",
+        isList: true,
+      },
     },
   ),
   disallowed_tools: row(lines, 'Rules for what is denied.', {
@@ -203,6 +218,12 @@ export const runOptions = {
     sdk: 'tools',
     plain: [],
     form: { position: 60, label: 'Available tools', control: 'list', help: 'names, or none for no tools; empty: all' },
+    flag: {
+      name: 'tools',
+      placeholder: '<names>',
+      description: 'the tools that exist at all, such as Read,Grep; none for no tools (default: all)',
+      isList: true,
+    },
   }),
   cwd: row(
     line,
@@ -226,6 +247,11 @@ export const runOptions = {
     option: 'effort',
     sdk: 'effort',
     form: { position: 30, label: 'Effort', control: 'select', choices: efforts },
+    flag: {
+      name: 'effort',
+      placeholder: '<level>',
+      description: `how much the model thinks: ${efforts.join(', ')}`,
+    },
   }),
   json_schema: row(
     () => z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')),
@@ -316,8 +342,16 @@ export const optionSchemas = () =>
     [Field in OptionField]: ReturnType<Rows[Field]['schema']>
   }
 
-/** The values of the flags of `claude-serve chat`, by their names. */
-export type OptionFlags = { [Field in FieldWith<'flag'> as Rows[Field]['flag']['name']]?: string }
+type CamelCase<Name extends string> = Name extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<CamelCase<Rest>>}`
+  : Name
+
+/** The values of the flags of `claude-serve chat`, by their names in camel case. */
+export type OptionFlags = {
+  [Field in FieldWith<'flag'> as CamelCase<Rows[Field]['flag']['name']>]?: Rows[Field]['flag'] extends { isList: true }
+    ? string[]
+    : string
+}
 
 type PassedField = FieldWith<'sdk'>
 /** An option that the Agent SDK gets as it is. */

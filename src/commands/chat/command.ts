@@ -1,21 +1,28 @@
 // Arguments and options of the command `chat`, for the parser and the help. The command itself is in chat.ts, which is loaded on demand.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { optionRows } from '../../core/run-options.ts'
 import type { SetExitCode } from '../command.ts'
 import { addServerOptions } from '../server-client.ts'
-import type { ChatFlags } from './chat.ts'
+import type { ChatFlags } from './request.ts'
+
+const collect = (value: string, earlier: string[] | undefined) => [...(earlier ?? []), value]
 
 export function addChat(program: Command, setExitCode: SetExitCode): void {
   const command = program
     .command('chat')
-    .description('send Claude Code a prompt and print the answer as it arrives')
+    .description('send Claude Code a prompt and print the answer, or talk to it if no prompt is passed')
     .argument('[prompt...]', 'the prompt; text from stdin is appended to it')
   for (const { flag } of optionRows) {
     if (flag === undefined) continue
-    const { name, short, placeholder, description } = flag
-    command.option(`${short === undefined ? '' : `-${short}, `}--${name} ${placeholder}`, description)
+    const { name, short, placeholder, description, isList } = flag
+    const option = new Option(`${short === undefined ? '' : `-${short}, `}--${name} ${placeholder}`, description)
+    if (isList) option.argParser(collect)
+    command.addOption(option)
   }
   command
+    .addOption(new Option('--system <text>', 'the same as --system-prompt').hideHelp())
+    .option('--image <file>', 'an image to send with the prompt; repeatable', collect)
+    .option('--file <file>', 'a text, a PDF or an image to send with the prompt; repeatable', collect)
     .option('-s, --session <id>', 'continue this session')
     .option('-c, --continue', 'continue the most recent session of the folder')
     .option('--cwd <folder>', 'the folder to work in (default: the current one)')

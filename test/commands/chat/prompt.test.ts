@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { realpathSync } from 'node:fs'
+import { realpathSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { makeFolders } from '../../helpers/test-server.ts'
 import {
@@ -50,7 +51,15 @@ test('options become fields; the default folder is the current one', async (t) =
     [[], { cwd }],
     [['-m', 'sonnet'], { cwd, model: 'sonnet' }],
     [['--model', 'agent/sonnet'], { cwd, model: 'sonnet' }],
+    [['--system-prompt', 'Be brief.'], { cwd, system_prompt: 'Be brief.' }],
     [['--system', 'Be brief.'], { cwd, system_prompt: 'Be brief.' }],
+    [['--effort', 'low', '--permission-mode', 'plan'], { cwd, effort: 'low', permission_mode: 'plan' }],
+    [['--tools', 'Read, Grep'], { cwd, tools: ['Read', 'Grep'] }],
+    [['--tools', 'none'], { cwd, tools: [] }],
+    [
+      ['--allowed-tools', 'Read,Bash(git log --format=%h,%s)', '--allowed-tools', 'Edit'],
+      { cwd, allowed_tools: ['Read', 'Bash(git log --format=%h,%s)', 'Edit'] },
+    ],
     [['--cwd', '..'], { cwd: realpathSync(folders.root) }],
     [['--no-cwd'], {}],
     [['-s', sessionId], { session_id: sessionId }],
@@ -68,6 +77,42 @@ test('options become fields; the default folder is the current one', async (t) =
   const queries = paths.filter((path) => path.startsWith('/v1/sessions'))
   const query = (folder: string) => `/v1/sessions?${new URLSearchParams({ cwd: folder, limit: '1' })}`
   assert.deepEqual(queries, [query(cwd), query(folders.root)])
+})
+
+const png = Buffer.from('89504e470d0a1a0a00000000', 'hex')
+const pdf = Buffer.from('%PDF-1.7\n')
+
+test('files are sent as content blocks before the prompt', async (t) => {
+  const folders = makeFolders(t)
+  const { url, bodies } = await startServer(t)
+  const files = { 'a.png': png, 'b.pdf': pdf, 'c.ts': Buffer.from('const é = 1'), 'd.png': png }
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folders.cwd, name), bytes)
+  const words = ['--image', 'a.png', '--file', 'b.pdf', '--file', 'c.ts', '--file', 'd.png']
+  assert.equal((await run(folders, ['chat', 'what?', '--no-cwd', '--url', url, ...words])).code, 0)
+  const base64 = (media_type: string, bytes: Buffer) => ({
+    type: 'base64',
+    media_type,
+    data: bytes.toString('base64'),
+  })
+  assert.deepEqual(bodies.pop()?.prompt, [
+    { type: 'image', source: base64('image/png', png) },
+    { type: 'document', source: base64('application/pdf', pdf), title: 'b.pdf' },
+    { type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'const é = 1' }, title: 'c.ts' },
+    { type: 'image', source: base64('image/png', png) },
+    { type: 'text', text: 'what?' },
+  ])
+})
+
+test('files that no model can read are refused before anything is sent', async (t) => {
+  const folders = makeFolders(t)
+  const { url, bodies } = await startServer(t)
+  writeFileSync(join(folders.cwd, 'zip'), Buffer.from([0x50, 0x4b, 0, 0xff]))
+  writeFileSync(join(folders.cwd, 'text'), 'x')
+  const chat = (...words: string[]) => run(folders, ['chat', 'x', '--url', url, ...words])
+  assertWrongUsage(await chat('--file', 'zip'), 'chat', /--file: "zip" is not accepted; give a text, a PDF or an image/)
+  assertWrongUsage(await chat('--image', 'text'), 'chat', /--image: "text" is not accepted; give a PNG/)
+  assertFailure(await chat('--image', 'none.png'), /none\.png cannot be read: ENOENT/)
+  assert.deepEqual(bodies, [])
 })
 
 test('--continue without a session reports that and sends nothing', async (t) => {
@@ -106,6 +151,7 @@ const wrong: [words: string[], message: RegExp, options?: RunOptions][] = [
   [['x', '--model'], /argument missing/],
   [['x', '-s', 'last'], /--session: "last" is not accepted; give the id of a session/],
   [['x', '-s', sessionId, '-c'], /pass --session or --continue, not both/],
+  [['x', '--system', 'a', '--system-prompt', 'b'], /pass --system-prompt or --system, not both/],
   [
     ['x', '-c', '--no-cwd'],
     /--continue requires a folder/,
