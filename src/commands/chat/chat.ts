@@ -1,5 +1,7 @@
-// The command `chat`: sends one prompt to a running server and shows the answer as it arrives. Not for reading the prompt (prompt.ts), for
+// The command `chat`: sends one prompt to a running server and shows the answer as it arrives. Without a prompt, on a terminal, it starts a
+// conversation (conversation.ts). Not for reading the prompt (prompt.ts), for
 // the request's body (request.ts), nor for what is shown of each event (view.ts).
+import type { PromptBlock } from '../../core/content.ts'
 import { type ExitCode, note, runCommand } from '../command.ts'
 import { ServerClient } from '../server-client.ts'
 import { readAttachments, withAttachments } from './attachments.ts'
@@ -12,6 +14,7 @@ export function chat(words: readonly string[], flags: ChatFlags): Promise<ExitCo
   return runCommand('chat', async () => {
     checkFlags(flags)
     const attachments = readAttachments(flags)
+    if (words.length === 0 && isAtTerminal()) return converse(flags, attachments)
     const prompt = withAttachments(await readPrompt(words), attachments)
     const client = await ServerClient.find(flags)
     const abort = new AbortController()
@@ -26,6 +29,17 @@ export function chat(words: readonly string[], flags: ChatFlags): Promise<ExitCo
       return 1
     }
   })
+}
+
+/** Whether a person types here, and can see what is written. */
+const isAtTerminal = () =>
+  process.stdin.isTTY === true && (process.stdout.isTTY === true || process.stderr.isTTY === true)
+
+async function converse(flags: ChatFlags, attachments: readonly PromptBlock[]): Promise<void> {
+  const client = await ServerClient.find(flags)
+  const session = await firstSession(client, flags)
+  const { Conversation } = await import('./conversation.ts')
+  await new Conversation(client, flags, session, attachments).run()
 }
 
 async function run(

@@ -32,7 +32,9 @@ export function addChat(program: Command, setExitCode: SetExitCode): void {
     .addHelpText(
       'after',
       '\nWith --json, only the result is printed, at the end: the answer, its session, cost and usage.' +
-        '\nCtrl-C cancels the run. Put -- before a prompt that starts with a dash.',
+        '\nCtrl-C cancels the run. Put -- before a prompt that starts with a dash.' +
+        '\n\nWithout a prompt, on a terminal, it is a conversation: permissions are requested there, the up key' +
+        '\nbrings earlier prompts back, and /help lists its commands. Ctrl-C stops an answer, Ctrl-D leaves.',
     )
     .action(async (words: string[], flags: ChatFlags) => {
       setExitCode(await (await import('./chat.ts')).chat(words, flags))

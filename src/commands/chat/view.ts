@@ -5,8 +5,15 @@ import { CommandError, note } from '../command.ts'
 import { isTerminal, write } from '../output.ts'
 import { cut } from '../table.ts'
 import { inert, oneLine, showDollars } from '../terminal-text.ts'
+import { MarkdownStream } from './markdown.ts'
 
-export type ViewOptions = { isJson: boolean; isVerbose: boolean }
+export type ViewOptions = {
+  isJson: boolean
+  /** Shows thinking, tools and the like. */
+  isVerbose: boolean
+  /** One of several answers: tools are shown too, and the session is named elsewhere. */
+  isConversation?: boolean
+}
 
 export class ChatView {
   readonly #options: ViewOptions
@@ -15,6 +22,7 @@ export class ChatView {
   /** The next text is separate from the previous one. */
   #isNewText = false
   #isThinking = false
+  readonly #markdown = hasStyles() ? new MarkdownStream() : null
 
   constructor(options: ViewOptions) {
     this.#options = options
@@ -32,7 +40,8 @@ export class ChatView {
         throw new CommandError(oneLine(event.error))
       default:
         this.#isNewText = this.#lastCharacter !== ''
-        if (this.#options.isVerbose) this.#showDetails(event)
+        await this.#flush()
+        if (this.#options.isVerbose || this.#options.isConversation) await this.#showDetails(event)
         return true
     }
   }
@@ -40,8 +49,27 @@ export class ChatView {
   /** Must always be called: completes a partial line. */
   async end(): Promise<void> {
     this.#endThinking()
-    if (this.#lastCharacter !== '' && this.#lastCharacter !== '\n') await write('\n')
+    await this.#flush()
+    await this.#endLine()
     this.#lastCharacter = ''
+  }
+
+  /** Something else will be written to the terminal. */
+  async pause(): Promise<void> {
+    this.#endThinking()
+    this.#isNewText = this.#lastCharacter !== ''
+    await this.#flush()
+    await this.#endLine()
+  }
+
+  /** Shows what the next piece of text might have given another meaning. */
+  async #flush(): Promise<void> {
+    await write(this.#markdown?.end() ?? '')
+  }
+
+  async #endLine(): Promise<void> {
+    if (this.#lastCharacter !== '' && this.#lastCharacter !== '\n') await write('\n')
+    if (this.#lastCharacter !== '') this.#lastCharacter = '\n'
   }
 
   async #text(text: string): Promise<boolean> {
@@ -49,7 +77,8 @@ export class ChatView {
     const gap = this.#isNewText ? (this.#lastCharacter === '\n' ? '\n' : '\n\n') : ''
     this.#isNewText = false
     this.#lastCharacter = text.at(-1) ?? ''
-    return write(gap + (isTerminal() ? inert(text) : text))
+    const safe = isTerminal() ? inert(text) : text
+    return write(gap + (this.#markdown?.write(safe) ?? safe))
   }
 
   async #done({ type, ...reply }: { type: 'done' } & ChatReply): Promise<boolean> {
@@ -65,15 +94,20 @@ export class ChatView {
     const denied = [...new Set(denials.map(({ tool_name }) => oneLine(tool_name)))]
     if (denied.length > 0) note(`Claude was not allowed to use ${denied.join(', ')}`)
     if (process.stderr.isTTY !== true) return
+    const session = this.#options.isConversation ? [] : [`session ${session_id}`]
     const cost = cost_usd === null ? [] : [showDollars(cost_usd)]
-    this.#aside([`session ${session_id}`, ...cost, `${(duration_ms / 1000).toFixed(1)} s`].join(', '))
+    this.#aside([...session, ...cost, `${(duration_ms / 1000).toFixed(1)} s`].join(', '))
   }
 
-  #showDetails(event: ChatEvent): void {
+  async #showDetails(event: ChatEvent): Promise<void> {
+    if (event.type === 'thinking') {
+      if (!this.#options.isVerbose) return
+      this.#isThinking = true
+      return this.#aside(event.text, '')
+    }
+    // The answer and these lines share a terminal.
+    if (this.#options.isConversation) await this.#endLine()
     switch (event.type) {
-      case 'thinking':
-        this.#isThinking = true
-        return this.#aside(event.text, '')
       case 'tool_use':
         return this.#aside(shortLine(`> ${event.name} ${JSON.stringify(event.input)}`))
       case 'tool_result':
@@ -104,3 +138,6 @@ function statusLine(event: Extract<ChatEvent, { type: 'status' }>): string {
 
 /** Tool inputs and results can be whole files. */
 const shortLine = (text: string) => cut(oneLine(text.slice(0, 2000)), 200)
+
+/** Whether stdout is a terminal whose user wants styles. */
+export const hasStyles = (): boolean => isTerminal() && styleText('bold', 'x', { stream: process.stdout }) !== 'x'

@@ -169,6 +169,9 @@ test('on a terminal, stdin is not waited for', async (t) => {
   const { url, bodies } = await startServer(t)
   const { code } = await runAsOnTerminal(makeFolders(t), ['chat', 'x', '--url', url])
   assert.deepEqual([code, bodies[0]?.prompt], [0, 'x'])
+  const empty = await runAsOnTerminal(makeFolders(t), ['chat', '', '--url', url])
+  assert.equal(empty.code, 2)
+  // A conversation, whose input ends at once.
   const nothing = await runAsOnTerminal(makeFolders(t), ['chat', '--url', url])
-  assert.equal(nothing.code, 2)
+  assert.deepEqual([nothing.code, bodies.length], [0, 1])
 })

@@ -103,6 +103,21 @@ test('on a terminal, escape sequences of the model have no effect, and a line su
   assert.deepEqual([code, stdout], [0, `a\tb\n\u241b[31m${shown}\n${summary}`])
 })
 
+test('Markdown is rendered on a terminal only, and not if its user wants no colors', async (t) => {
+  const { url } = await startChatServer(
+    t,
+    stream(streamOf(delta('a **b'), delta('** `c`'), tool, delta('# d'), done())),
+  )
+  const folders = makeFolders(t)
+  const words = ['chat', 'x', '--url', url]
+  const lines = async (outcome: Promise<{ stdout: string }>) => (await outcome).stdout.split('\n').slice(0, 3)
+  const styled = ['a \u001b[1mb\u001b[22m \u001b[36mc\u001b[39m', '', '\u001b[1m\u001b[4md\u001b[24m\u001b[22m']
+  assert.deepEqual(await lines(runAsOnTerminal(folders, words)), styled)
+  const plain = ['a **b** `c`', '', '# d']
+  assert.deepEqual(await lines(runAsOnTerminal(folders, words, { environment: { NO_COLOR: '1' } })), plain)
+  assert.deepEqual(await lines(run(folders, words)), plain)
+})
+
 const html: Reply = (response) => void response.end('<html>')
 const partial = streamOf(delta('half'))
 const broken: [what: string, reply: Reply, stdout: string, message: RegExp][] = [
