@@ -11,10 +11,12 @@ import { addLogs } from './logs/command.ts'
 import { addModels } from './models-command.ts'
 import { addOpen } from './open/command.ts'
 import { addOpenapi } from './openapi-command.ts'
+import { addRuns } from './runs/command.ts'
 import { addService } from './service/command.ts'
 import { addSessions } from './sessions/command.ts'
 import { addStatus } from './status/command.ts'
 import { addStop } from './stop/command.ts'
+import { addQuota, addUsage } from './usage-command.ts'
 
 const adders = [
   addStatus,
@@ -25,6 +27,9 @@ const adders = [
   addBatch,
   addModels,
   addSessions,
+  addRuns,
+  addUsage,
+  addQuota,
   addLogs,
   addKeys,
   addLaunch,

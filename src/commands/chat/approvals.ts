@@ -3,19 +3,10 @@
 import { styleText } from 'node:util'
 import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
 import { CommandError, note } from '../command.ts'
+import { type Approval, type Permission, permissionAsLines, questionAsLines } from '../runs/approval-lines.ts'
+import { type Answer, acceptedAnswers, parseQuestions, type Question, readAnswer } from '../runs/questions.ts'
 import type { ServerClient } from '../server-client.ts'
-import { inert, oneLine } from '../terminal-text.ts'
-import { parseQuestions, type Question } from './questions.ts'
 import type { TerminalInput } from './terminal-input.ts'
-
-type Permission = Extract<ChatEvent, { type: 'permission_request' }>
-export type Approval = Permission | Extract<ChatEvent, { type: 'question' }>
-
-export const isApproval = (event: ChatEvent): event is Approval =>
-  event.type === 'permission_request' || event.type === 'question'
-
-/** Longer inputs are files; the page shows all of them. */
-const inputLengthMax = 4000
 
 export class Approvals {
   readonly #client: ServerClient
@@ -64,14 +55,12 @@ export class Approvals {
 
 type Read = (label: string) => Promise<string | null>
 
-const show = (text: string) => void process.stderr.write(`${inert(text)}\n`)
-const bold = (text: string) => styleText('bold', text, { stream: process.stderr })
+function show([heading = '', ...lines]: readonly string[]): void {
+  process.stderr.write(`${[styleText('bold', heading, { stream: process.stderr }), ...lines].join('\n')}\n`)
+}
 
-async function readPermission({ tool_name, input, description, blocked_path }: Permission, read: Read) {
-  process.stderr.write(`${bold(`Claude asks for permission to use ${oneLine(tool_name)}`)}\n`)
-  if (description !== null) show(oneLine(description))
-  if (blocked_path !== null) show(`outside of the allowed folders: ${oneLine(blocked_path)}`)
-  for (const [name, value] of Object.entries(input)) show(`  ${oneLine(name)}: ${showValue(value)}`)
+async function readPermission(permission: Permission, read: Read) {
+  show(permissionAsLines(permission))
   for (;;) {
     const text = await read('allow? y: yes, a: yes, and similar calls too, n: no, or what to do instead: ')
     if (text === null) return null
@@ -83,37 +72,22 @@ async function readPermission({ tool_name, input, description, blocked_path }: P
   }
 }
 
-function showValue(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  const whole = text.replaceAll('\n', '\n    ')
-  return whole.length > inputLengthMax ? `${whole.slice(0, inputLengthMax)}… (${text.length} characters)` : whole
-}
-
 async function readAnswers(values: readonly unknown[], read: Read) {
-  const answers: Record<string, string | string[]> = {}
+  const answers: Record<string, Answer> = {}
   for (const question of parseQuestions(values)) {
-    const answer = await readAnswer(question, read)
+    const answer = await readOne(question, read)
     if (answer === null) return null
     answers[question.text] = answer
   }
   return { answers }
 }
 
-async function readAnswer({ text, options, isMultiple }: Question, read: Read): Promise<string | string[] | null> {
-  process.stderr.write(`${bold(oneLine(text))}\n`)
-  for (const [index, { label, description }] of options.entries())
-    show(`  ${index + 1}  ${oneLine(label)}${description === '' ? '' : `: ${oneLine(description)}`}`)
-  const number = isMultiple ? 'numbers, separated by commas' : 'a number'
+async function readOne(question: Question, read: Read): Promise<Answer | null> {
+  show(questionAsLines(question))
   for (;;) {
-    const line = await read(options.length === 0 ? 'answer: ' : `answer with ${number}, or in your own words: `)
-    if (line === null) return null
-    const answer = line.trim()
-    const numbers = /^\d+(?:[\s,]+\d+)*$/.test(answer) ? answer.split(/[\s,]+/).map(Number) : null
-    if (answer === '') continue
-    if (numbers === null || options.length === 0) return answer
-    const labels = numbers.map((number) => options[number - 1]?.label)
-    const known = labels.filter((label) => label !== undefined)
-    if (known.length < labels.length || (known.length > 1 && !isMultiple)) continue
-    return isMultiple ? known : (known[0] ?? answer)
+    const text = await read(`${acceptedAnswers(question)}: `)
+    if (text === null) return null
+    const answer = readAnswer(question, text)
+    if (answer !== null) return answer
   }
 }

@@ -5,8 +5,9 @@ import { styleText } from 'node:util'
 import type { PromptBlock } from '../../core/content.ts'
 import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
 import { CommandError, note, settingsFor } from '../command.ts'
+import { isApproval } from '../runs/approval-lines.ts'
 import type { ServerClient } from '../server-client.ts'
-import { Approvals, isApproval } from './approvals.ts'
+import { Approvals } from './approvals.ts'
 import { withAttachments } from './attachments.ts'
 import { readEvents } from './events.ts'
 import { History } from './history.ts'
@@ -97,7 +98,7 @@ export class Conversation {
     try {
       // Closing the connection would cancel the run too, but not say when it has ended.
       if (answer.runId === null) answer.abort.abort()
-      else await this.#client.send('POST', `/v1/runs/${answer.runId}/cancel`)
+      else await this.#client.send('POST', `/v1/runs/${answer.runId}/cancel`, { body: {} })
     } catch {
       answer.abort.abort()
     }

@@ -61,6 +61,7 @@ test('Ctrl-C stops the answer and the conversation goes on; a second time leaves
   typing.type(ctrlC)
   await typing.until(/stopped/)
   await typing.until(/> /)
+  // The conversation has waited for the end of the run.
   const { runs } = (await (await fetch(`${server.url}/v1/runs`)).json()) as { runs: { status: string }[] }
   assert.deepEqual(
     runs.map(({ status }) => status),
