@@ -19,6 +19,7 @@ import {
   nameFileKeys,
   type RawSetting,
   readConfigFile,
+  resolvePath,
   userFolders,
 } from './sources.ts'
 import { showDuration } from './values.ts'
@@ -41,6 +42,32 @@ export function processEnvironment(): Environment {
 
 /** Flags override the environment, which overrides the file, which overrides the defaults. Throws ConfigError. */
 export function loadConfig(input: ConfigInput): LoadedConfig {
+  return readSettings(input, (problem) => {
+    throw problem
+  })
+}
+
+/** Everything that `loadConfig` would refuse. An unreadable file, or an unknown key in it, hides what else is wrong. */
+export function findConfigProblems(input: ConfigInput): ConfigError[] {
+  const problems: ConfigError[] = []
+  try {
+    readSettings(input, (problem) => problems.push(problem))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    problems.push(error)
+  }
+  return problems
+}
+
+/** The path of the configuration file, whether or not it exists, and what names it. */
+export function configFilePath({ flags, environment, cwd }: Omit<ConfigInput, 'isTerminal'>): RawSetting {
+  const folders = userFolders(environment)
+  const named = fromFlags(configFileOption, flags) ?? fromEnvironment(configFileOption, environment)
+  if (named === null) return { ...byDefault, value: path.join(folders.config, 'config.json') }
+  return { ...named, value: resolvePath(String(named.value).trim(), cwd, folders.home) }
+}
+
+function readSettings(input: ConfigInput, report: (problem: ConfigError) => void): LoadedConfig {
   const { flags, environment, cwd, isTerminal, machine = thisMachine() } = input
   const folders = userFolders(environment)
   const context: Context = { cwd, home: folders.home, dataFolder: folders.data, isTerminal, machine }
@@ -53,18 +80,25 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
 
   const sources: ConfigSource[] = [{ key: 'config', ...byDefault, ...named, value: file.path }]
   const values: Record<string, unknown> = {}
+  let isComplete = true
   for (const [key, declared] of options) {
     const raw =
       fromFlags(declared, flags) ??
       fromEnvironment(declared, environment) ??
       fromFile(declared, file) ??
       defaultSetting(declared, context)
-    const value = readSetting(declared, raw, context)
-    values[key] = value
-    sources.push({ ...raw, key: declared.name, value: declared.show?.(value) ?? value })
+    try {
+      const value = readSetting(declared, raw, context)
+      values[key] = value
+      sources.push({ ...raw, key: declared.name, value: declared.show?.(value) ?? value })
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      isComplete = false
+      report(error)
+    }
   }
   const config = values as Config // Each value was parsed by its own schema, and Config is derived from the schemas.
-  refuseCrossedTimeouts(config, sources)
+  if (isComplete) refuseCrossedTimeouts(config, sources)
   return { config, sources }
 }
 

@@ -4,6 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import path from 'node:path'
+import stripJsonComments from 'strip-json-comments'
 import { nearestName } from '../platform/did-you-mean.ts'
 import { maskSecrets } from '../platform/redact.ts'
 
@@ -114,8 +115,10 @@ function parseFile(filePath: string): Map<string, unknown> {
   }
   let content: unknown
   try {
-    // Editors on Windows open the file with a byte order mark, which JSON does not allow.
-    content = JSON.parse(readFileSync(filePath, 'utf8').replace(/^\uFEFF/, ''))
+    // Editors on Windows open the file with a byte order mark, which JSON does not allow. Comments become spaces, so that the lines
+    // and columns of an error are right.
+    const text = readFileSync(filePath, 'utf8').replace(/^\uFEFF/, '')
+    content = JSON.parse(stripJsonComments(text, { trailingCommas: true }))
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
     return refuse(`give a readable file that contains valid JSON (${maskSecrets(reason)})`)

@@ -233,12 +233,18 @@ test('a file may use kebab-case and camel-case keys', (t) => {
   assert.deepEqual([config.queueLimit, config.maxProcesses], [3, 5])
 })
 
+test('a file may have comments, and commas after the last entry', (t) => {
+  const { config } = load(t, { file: '// a\n{"queue-limit": 3, /* "port": 1, */\n"model-map": ["a=//b",], // c\n}' })
+  assert.deepEqual([config.queueLimit, config.port, config.modelMap], [3, 5005, { a: '//b' }])
+})
+
 const badFiles: [why: string, file: unknown, message: RegExp][] = [
   ['an unknown key', { warmth: 3 }, /^warmth: 3 .*this key does not exist; did you mean warm\?$/],
   ['an unknown key with no similar one', { anonymous: 'off' }, /^anonymous: "off" .*this key does not exist$/],
   ['a key twice', { logLevel: 'info', 'log-level': 'warn' }, /it is set twice$/],
   ['a value of the wrong type', { port: {} }, /^--port: \{\} \(from file .*give an integer/],
-  ['broken JSON', '{"port": 1,\n}', /valid JSON/],
+  ['broken JSON', '{"port": 1\n', /valid JSON/],
+  ['an error after a comment', '{ /*\n*/ "port": 1 "warm": 1}', /valid JSON.*line 2 column 14/],
   ['an array instead of an object', '[]', /one JSON object/],
   ['a hidden prototype', '{"__proto__": {"port": 1}}', /this key does not exist/],
 ]
