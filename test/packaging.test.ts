@@ -466,7 +466,9 @@ const serveFlags = new Set([
 function commandOf(words: readonly string[]): Command | null {
   let command: Command | null = null
   for (const word of words) {
-    const next: Command | undefined = (command ?? program).commands.find((each) => each.name() === word)
+    const next: Command | undefined = (command ?? program).commands.find((each) =>
+      [each.name(), ...each.aliases()].includes(word),
+    )
     if (next === undefined) break
     command = next
   }

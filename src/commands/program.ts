@@ -2,9 +2,9 @@
 // been checked (see cli.ts). Not for what a command does (see its own folder).
 import { readFile } from 'node:fs/promises'
 import { Command, CommanderError, Help, Option } from 'commander'
-import { type ConfigOption, configFileOption, configOptions } from '../config/options.ts'
 import type { ExitCode, SetExitCode } from './command.ts'
 import { addCommands } from './registry.ts'
+import { addSettingOptions } from './setting-options.ts'
 
 /** Runs the command of this process's arguments, and returns its exit code. */
 export async function runProgram(): Promise<ExitCode> {
@@ -21,7 +21,8 @@ export async function runProgram(): Promise<ExitCode> {
   return exitCode
 }
 
-function buildProgram(version: string, setExitCode: SetExitCode): Command {
+/** All commands, as they are declared. */
+export function buildProgram(version: string, setExitCode: SetExitCode): Command {
   const program = new Command()
   program
     .name('claude-serve')
@@ -43,6 +44,7 @@ function buildProgram(version: string, setExitCode: SetExitCode): Command {
       const { serve } = await import('./serve.ts')
       setExitCode(await serve(flags, version))
     })
+  addSettingOptions(serveCommand)
   addServeOptions(serveCommand)
   showServeOptions(serveCommand, program)
   addOtherCommands(program, setExitCode)
@@ -63,36 +65,20 @@ function addOtherCommands(program: Command, setExitCode: SetExitCode): void {
 }
 
 function addServeOptions(command: Command): void {
-  for (const declared of Object.values<ConfigOption>(configOptions)) {
-    const switchOrValue = declared.placeholder === null ? '' : ` ${declared.placeholder}`
-    const option = new Option(`--${declared.name}${switchOrValue}`, describe(declared)).helpGroup(`${declared.group}:`)
-    if (declared.repeatable) {
-      option.argParser((value: string, earlier: string[] | undefined) => (earlier || []).concat(value))
-    }
-    command.addOption(option)
-    // A flag can turn off a switch that the environment or the configuration file turned on.
-    if (declared.placeholder === null) command.addOption(new Option(`--no-${declared.name}`).hideHelp())
-  }
-  const { name, placeholder, description, environment, defaultText } = configFileOption
-  const fileHelp = `${description} (${environment}; default: ${defaultText})`
-  command.addOption(new Option(`--${name} ${placeholder}`, fileHelp).helpGroup('Settings:'))
-  command.addOption(
+  const options = [
     new Option('--print-config', 'print every setting and where it comes from, then exit').helpGroup('Settings:'),
-  )
-  command.addOption(new Option('--json', 'with --print-config: print JSON').helpGroup('Settings:'))
-}
-
-function describe(declared: ConfigOption): string {
-  const defaultText = declared.defaultText === null ? String(declared.default) : declared.defaultText
-  const availability = declared.available ? '' : '; not available yet'
-  return `${declared.description} (${declared.environment}; default: ${defaultText}${availability})`
+    new Option('--json', 'with --print-config: print JSON').helpGroup('Settings:'),
+    // For `claude-serve start`: the log is written to its file only.
+    new Option('--background').hideHelp(),
+  ]
+  for (const option of options) command.addOption(option)
 }
 
 /** `claude-serve --help` also shows the options of `claude-serve serve`, because both start the server. */
 function showServeOptions(serveCommand: Command, program: Command): void {
   const plain = new Help()
   program.configureHelp({
-    subcommandTerm: (command) => command.name(),
+    subcommandTerm: (command) => [command.name(), ...command.aliases()].join(', '),
     visibleOptions: (command) => {
       const own = plain.visibleOptions(command)
       if (command !== program) return own
@@ -104,7 +90,7 @@ function showServeOptions(serveCommand: Command, program: Command): void {
 
 async function unknownCommand(word: string, program: Command): Promise<string> {
   const { nearestName } = await import('../platform/did-you-mean.ts')
-  const known = program.commands.map((command) => command.name()).concat('help')
+  const known = program.commands.flatMap((command) => [command.name(), ...command.aliases()]).concat('help')
   const nearest = nearestName(word, known)
   return `error: unknown command '${word}'${nearest === null ? '' : ` (Did you mean ${nearest}?)`}`
 }

@@ -4,6 +4,7 @@ import { addBatch } from './batch/command.ts'
 import { addChat } from './chat/command.ts'
 import type { SetExitCode } from './command.ts'
 import { addCompletion } from './completion/command.ts'
+import { addConfig } from './config/command.ts'
 import { addDoctor } from './doctor/command.ts'
 import { addKeys } from './keys/command.ts'
 import { addLaunch } from './launch/command.ts'
@@ -14,11 +15,13 @@ import { addOpenapi } from './openapi-command.ts'
 import { addRuns } from './runs/command.ts'
 import { addService } from './service/command.ts'
 import { addSessions } from './sessions/command.ts'
+import { addStart } from './start/command.ts'
 import { addStatus } from './status/command.ts'
 import { addStop } from './stop/command.ts'
 import { addQuota, addUsage } from './usage-command.ts'
 
 const adders = [
+  addStart,
   addStatus,
   addOpen,
   addStop,
@@ -31,6 +34,7 @@ const adders = [
   addUsage,
   addQuota,
   addLogs,
+  addConfig,
   addKeys,
   addLaunch,
   addService,

@@ -30,7 +30,7 @@ export async function serve(flags: Record<string, unknown>, version: string): Pr
       return 0
     }
     if (flags.json === true) return reportWrongUsage('--json requires --print-config')
-    await runServer(loaded.config, environment, version)
+    await runServer(loaded.config, environment, version, flags.background === true)
     return 0
   } catch (error) {
     if (error instanceof ConfigError && error.isWrongUsage) return reportWrongUsage(error.message)
@@ -38,7 +38,12 @@ export async function serve(flags: Record<string, unknown>, version: string): Pr
   }
 }
 
-async function runServer(config: Config, environment: Environment, version: string): Promise<void> {
+async function runServer(
+  config: Config,
+  environment: Environment,
+  version: string,
+  isInBackground: boolean,
+): Promise<void> {
   ignoreBrokenPipes()
   // Without a listener, Node opens its debugger on a port that any program and web page can reach.
   process.on('SIGUSR1', () => {})
@@ -51,7 +56,7 @@ async function runServer(config: Config, environment: Environment, version: stri
   const { startServer } = await import('../server.ts')
   beforeExit = (await import('../claude/process/cli-process.ts')).killLive
   const file = openLogFile(config.dataDir, (text) => void printError(text, 1))
-  const log = createLogger(config, environment, process.stderr, file)
+  const log = createLogger(config, environment, isInBackground ? noOutput : process.stderr, file)
   const running = await startServer(config, { environment, log })
   print(`${styleText('bold', `claude-serve ${version}`)} listening on ${styleText('cyan', running.url)}`)
   if (!isLoopbackHost(config.host)) print(withoutTls)
@@ -63,6 +68,9 @@ async function runServer(config: Config, environment: Environment, version: stri
   await Promise.race([stopRequested.then(() => running.close()), running.closed])
   await file.close()
 }
+
+/** Its output goes to a file that is not rotated (start/start.ts). */
+const noOutput = { write: () => {} }
 
 /** For a person at the terminal, if there are API keys. For a minute the link is as good as a key, so it is not logged. */
 async function showPageLink(running: RunningServer, { open }: Config, environment: Environment): Promise<void> {

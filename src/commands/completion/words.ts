@@ -22,16 +22,20 @@ function pointsOf(command: Command, path: string): CompletionPoint[] {
   const children = help.visibleCommands(command)
   const point: CompletionPoint = {
     path,
-    words: children.map((child) => ({ name: child.name(), description: shortened(child.description()) })),
+    words: children.flatMap((child) =>
+      namesOf(child).map((name) => ({ name, description: shortened(child.description()) })),
+    ),
     flags: help.visibleOptions(command).flatMap(flagsOf),
     argument: argumentOf(command.registeredArguments[0]),
   }
   const helpWord = children.find((child) => child.name() === 'help')
   const below = children
     .filter((child) => child !== helpWord)
-    .flatMap((child) => pointsOf(child, join(path, child.name())))
+    .flatMap((child) => namesOf(child).flatMap((name) => pointsOf(child, join(path, name))))
   return helpWord === undefined ? [point, ...below] : [point, ...below, helpPoint(point)]
 }
+
+const namesOf = (command: Command) => [command.name(), ...command.aliases()]
 
 const join = (path: string, name: string) => (path === '' ? name : `${path} ${name}`)
 

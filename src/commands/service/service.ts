@@ -1,6 +1,6 @@
 // The command `service`: installs, shows and removes a service by which the operating system runs the server for its user. Not for the
 // content of its file (see systemd.ts and launchd.ts) and what the server is started with (see plan.ts).
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { processEnvironment } from '../../config/load.ts'
@@ -63,6 +63,14 @@ export function showService(flags: StateFlags): Promise<ExitCode> {
       note(`no service is installed: ${manager.file} does not exist; install one with claude-serve service install`)
     return isActive ? 0 : 1
   })
+}
+
+/** The command that starts the installed service; null if none is installed. */
+export function startCommandOfService(): string | null {
+  if (process.platform !== 'linux' && process.platform !== 'darwin') return null
+  const manager = ownManager()
+  if (!existsSync(manager.file)) return null
+  return manager.start(true).at(-1)?.words.join(' ') ?? null
 }
 
 /** Throws CommandError if the system has neither. */

@@ -5,7 +5,7 @@ import { addServerOptions, type ServerFlags } from '../server-client.ts'
 
 export function addStatus(program: Command, setExitCode: SetExitCode): void {
   addServerOptions(
-    program.command('status').description('show whether a server is running, where, and what it is doing'),
+    program.command('status').alias('ps').description('show whether a server is running, where, and what it is doing'),
   )
     .addHelpText('after', '\nThe exit code is 0 if a server is running, and 1 if not.')
     .action(async (flags: ServerFlags) => {
