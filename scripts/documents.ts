@@ -1,4 +1,4 @@
-// Writes the generated parts of the documents between their marks, and openapi.json as a whole; with --check it only lists what is out of
+// Writes the generated parts of the documents between their marks, and openapi.json and the man page as a whole; with --check it only lists what is out of
 // date. Not for hand-written text.
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,9 +10,11 @@ import { ChatRequest } from '../src/surfaces/native/schemas.ts'
 import { chatFields } from '../src/surfaces/openai/chat/fields.ts'
 import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
 import { clientParts } from './clients-document.ts'
+import { commandsParts } from './commands-document.ts'
 import { configParts } from './config-document.ts'
 import type { Part } from './document-part.ts'
 import { errorsParts } from './errors-document.ts'
+import { manPage } from './man-page.ts'
 import { metricsParts } from './metrics-document.ts'
 import { openapiText } from './openapi.ts'
 
@@ -79,9 +81,15 @@ const parts: Part[] = [
   { file: 'docs/compatibility.md', name: 'response-fields', make: () => fieldTable(responseFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
   ...clientParts,
+  ...commandsParts,
   ...configParts,
   ...errorsParts,
   ...metricsParts,
+]
+
+const wholeFiles: readonly [file: string, make: () => string][] = [
+  ['openapi.json', openapiText],
+  ['man/claude-serve.1', manPage],
 ]
 
 async function withPart(text: string, { file, name, make }: Part): Promise<string> {
@@ -104,14 +112,14 @@ export async function refreshDocuments(root: string, write: boolean): Promise<st
     stale.push(file)
     if (write) await writeFile(path, made)
   }
-  return [...stale, ...(await refreshApi(join(root, 'openapi.json'), write))]
-}
-
-async function refreshApi(path: string, write: boolean): Promise<string[]> {
-  const made = openapiText()
-  if ((await readFile(path, 'utf8').catch(() => null)) === made) return []
-  if (write) await writeFile(path, made)
-  return ['openapi.json']
+  for (const [file, make] of wholeFiles) {
+    const path = join(root, file)
+    const made = make()
+    if ((await readFile(path, 'utf8').catch(() => null)) === made) continue
+    stale.push(file)
+    if (write) await writeFile(path, made)
+  }
+  return stale
 }
 
 if (import.meta.main) {
