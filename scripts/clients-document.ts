@@ -7,6 +7,7 @@ import type { Part } from './document-part.ts'
 
 /** As on Linux, whatever platform this runs on. */
 export const shownTarget: Target = {
+  call: 'claude-serve',
   url: 'http://127.0.0.1:5005',
   hasKeys: false,
   model: 'sonnet',

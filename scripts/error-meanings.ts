@@ -91,7 +91,7 @@ export const meanings: Record<ErrorCode, readonly [what: string, remedy: string]
   ],
   claude_not_logged_in: [
     'The CLI is not logged in, or the API refused its login.',
-    'Run `claude auth login`, or set `ANTHROPIC_API_KEY` for the server.',
+    'Run `claude-serve login`, or set `ANTHROPIC_API_KEY` for the server.',
   ],
   overloaded: [
     "The model's API, the reader of conversation files or the check of schemas is overloaded, or the server has too many files open.",

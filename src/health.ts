@@ -7,6 +7,7 @@ import type { Pool } from './claude/pool/pool.ts'
 import type { Runs } from './core/runs.ts'
 import type { Store } from './core/store.ts'
 import { shuttingDown, toAppError } from './errors.ts'
+import { installation } from './platform/installation.ts'
 
 export type ClaudeState = {
   path: string | null
@@ -51,6 +52,7 @@ export async function health({ executable, examinations, pool, version, isDemo, 
     claude_path: claude.path,
     claude_tested_up_to: newestTestedVersion,
     claude_warnings: claudeWarnings(claude, executable.passedOver, examinations),
+    command: installation().call,
     demo: isDemo,
     ...pool.stats(),
   }

@@ -270,7 +270,7 @@ function registerSurfaces(app: App, parts: SurfaceParts): void {
   })
   const holder = (id: string) => runs.holderOf(id)
   const release = (id: string) => pool.unloadSession(id)
-  registerSessions(app, { files, store, holder, release, cwdRoots })
+  registerSessions(app, { files, store, holder, release, cwdRoots, executable })
   registerLogin(app, { keys: store, now: Date.now })
   registerOpenapi(app)
   registerUi(app)

@@ -6,6 +6,7 @@ import type { Config } from './config/options.ts'
 import type { Store } from './core/store.ts'
 import { StartupError } from './errors.ts'
 import { isWithin, realPathSoFar } from './platform/allowed-folders.ts'
+import { installation } from './platform/installation.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 
 /** Whoever can change the files of the server or the CLI can do everything, so agents must not work there. */
@@ -34,7 +35,7 @@ export function refuseUnusableTemp(folder = tmpdir()): void {
 export async function refuseOpenDoor({ host, allowHosts }: Config, store: Store): Promise<void> {
   if (isLoopbackHost(host)) return
   const reason = !(await store.hasKeys())
-    ? 'needs at least one API key: create one with claude-serve keys create'
+    ? `needs at least one API key: create one with ${installation().callWithoutServer} keys create <name>`
     : allowHosts.length === 0
       ? 'needs the host names that clients may use: set --allow-host'
       : null

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { configOptions } from '../src/config/options.ts'
+import { ownCommand } from '../src/platform/installation.ts'
 import { cli, type Outcome, run as runCommand } from './commands/command-process.ts'
 import { compileCache } from './helpers/compile-cache.ts'
 import type { TestFolders } from './helpers/test-server.ts'
@@ -113,7 +114,7 @@ for (const [words, firstLine] of wrong) {
     const [first = '', ...rest] = stderr.split('\n')
     assert.match(first, /^claude-serve: /)
     assert.match(first, firstLine)
-    assert.deepEqual(rest, ['see claude-serve --help', ''])
+    assert.deepEqual(rest, [`see ${ownCommand('--help')}`, ''])
   })
 }
 
@@ -123,7 +124,7 @@ for (const host of ['0.0.0.0', '::', '', '192.168.1.5']) {
     assert.equal(code, 1)
     assert.match(
       stderr,
-      /is reachable from other machines and needs at least one API key: create one with claude-serve keys create/,
+      /is reachable from other machines and needs at least one API key: create one with \S+claude-serve keys create/,
     )
   })
 }

@@ -260,7 +260,7 @@ for (const host of wide) {
       const open = startTestServer(t, { fake, folders, config: { host, port: 0 } })
       await assert.rejects(open, (error) => {
         assert.ok(error instanceof StartupError, String(error))
-        assert.match(error.message, /needs at least one API key: create one with claude-serve keys create/)
+        assert.match(error.message, /needs at least one API key: create one with \S+claude-serve keys create/)
         return true
       })
       await (await startTestServer(t, { fake, folders })).close(0)

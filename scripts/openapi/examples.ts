@@ -561,6 +561,7 @@ export const answerExamples: Record<string, Examples> = {
     claude_path: '/usr/local/bin/claude',
     claude_tested_up_to: '2.1.332',
     claude_warnings: [],
+    command: 'claude-serve',
     demo: false,
     processes: { live: 2, idle: 1, spare: 1, busy: 0, starting: 0, max: 4 },
     queue: { waiting: 0, limit: 64 },

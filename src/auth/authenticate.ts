@@ -5,6 +5,7 @@ import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { allows, isLoginCode, isMostlySpent, isUsable, type KeyRecord, type Scope } from '../core/key-record.ts'
 import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
+import { publicCommand } from '../platform/installation.ts'
 import { isLoopbackHost } from '../platform/loopback.ts'
 import { type BudgetUse, budgetUse, commonRoots } from './key-policy.ts'
 import { hashOf, kindOfSecret } from './keys.ts'
@@ -102,7 +103,7 @@ export class Authenticator {
     if (key === null) throw await this.#withoutCode(request, isPage)
     if (!isLoginCode(key)) {
       const text = 'this API key lacks the scope login, which only the code of a one-time link has'
-      const fix = 'use the key itself, or create a link with claude-serve open'
+      const fix = `use the key itself, or create a link with ${publicCommand('open')}`
       throw new AppError('insufficient_scope', `${text}: ${fix}`, { scope: 'login' })
     }
     await this.#refuseReaders(request)
@@ -111,7 +112,7 @@ export class Authenticator {
 
   async #withoutCode(request: IncomingCall, isPage: boolean): Promise<AppError> {
     if (!this.#options.isLoopback || (await this.#options.keys.hasKeys())) {
-      const text = 'this route requires the code of a one-time link, which claude-serve open creates'
+      const text = `this route requires the code of a one-time link, which ${publicCommand('open')} creates`
       return unauthorized(`${text}: send it as 'authorization: Bearer <code>'`)
     }
     await this.#withoutKey(request, isPage)
@@ -155,13 +156,12 @@ export class Authenticator {
   async #withoutKey(request: IncomingCall, isPage: boolean): Promise<Caller> {
     const { keys, isLoopback } = this.#options
     if (isPage) {
-      const text =
-        'a web page needs an API key, even if its origin is allowed; create one with claude-serve keys create'
+      const text = `a web page needs an API key, even if its origin is allowed; create one with ${publicCommand('keys create <name>')}`
       throw unauthorized(`${text}, and ${howToSend}`)
     }
     if (!isLoopback || (await keys.hasKeys())) throw unauthorized(`this server needs an API key: ${howToSend}`)
     if (isForwarded(request)) {
-      const text = 'a request forwarded by a proxy needs an API key; create one with claude-serve keys create'
+      const text = `a request forwarded by a proxy needs an API key; create one with ${publicCommand('keys create <name>')}`
       throw unauthorized(`${text}, and ${howToSend}`)
     }
     await this.#refuseOtherUsers(request)
@@ -214,7 +214,7 @@ export class Authenticator {
 
 function describeOther(uid: number): string {
   const text = `the server belongs to another user of this machine (you are ${uid})`
-  return `${text}: its owner can create an API key for you with claude-serve keys create`
+  return `${text}: its owner can create an API key for you with ${publicCommand('keys create <name>')}`
 }
 
 const tooMany = (what: string, { msBeforeNext }: RateLimiterRes) =>

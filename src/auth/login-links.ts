@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { type KeyRecord, pageKeyPrefix, unlimitedKey } from '../core/key-record.ts'
 import type { KeyStore } from '../core/store.ts'
 import { AppError } from '../errors.ts'
+import { publicCommand } from '../platform/installation.ts'
 import { newSecret } from './keys.ts'
 
 /** Long enough for a browser to start, and for a person to follow a link. */
@@ -45,7 +46,7 @@ export async function exchangeCode(code: KeyRecord, keys: LoginLinkStore, nowMs:
   if (!(await keys.revokeKey(code.id, nowMs))) {
     throw new AppError(
       'unauthorized',
-      'the link was used already and works only once: create another one with claude-serve open',
+      `the link was used already and works only once: create another one with ${publicCommand('open')}`,
     )
   }
   if (!(await keys.hasKeys())) {

@@ -5,6 +5,7 @@ import { loadConfig, processEnvironment } from '../config/load.ts'
 import { configFileOption, configOptions } from '../config/options.ts'
 import { ConfigError } from '../config/sources.ts'
 import { AppError, StartupError } from '../errors.ts'
+import { ownCommand } from '../platform/installation.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import { inert } from './terminal-text.ts'
 
@@ -48,7 +49,7 @@ export async function runCommand(commandName: string, action: () => Promise<unkn
     if (!expectedErrors.some((each) => error instanceof each) || !(error instanceof Error)) throw error
     note(error.message)
     if (!(error instanceof UsageError || (error instanceof ConfigError && error.isWrongUsage))) return 1
-    process.stderr.write(`see claude-serve ${commandName} --help\n`)
+    process.stderr.write(`see ${ownCommand(`${commandName} --help`)}\n`)
     return 2
   }
 }
@@ -71,13 +72,13 @@ export function note(text: string): void {
 }
 
 /** Adds the options by which a command finds the data folder. */
-export function addLocationOptions(command: Command): Command {
+export function addLocationOptions(command: Command, { withJson = true } = {}): Command {
   const { dataDir } = configOptions
   const file = configFileOption
-  return command
+  command
     .option(`--${dataDir.name} ${dataDir.placeholder}`, `${dataDir.description} (${dataDir.environment})`)
     .option(`--${file.name} ${file.placeholder}`, `${file.description} (${file.environment})`)
-    .option('--json', 'print JSON')
+  return withJson ? command.option('--json', 'print JSON') : command
 }
 
 /** The settings that a server with these flags would use. Throws ConfigError. */

@@ -2,6 +2,8 @@
 // been checked (see cli.ts). Not for what a command does (see its own folder).
 import { readFile } from 'node:fs/promises'
 import { Command, CommanderError, Help, Option } from 'commander'
+import { processEnvironment } from '../config/load.ts'
+import { ownCommand, setSearchPath } from '../platform/installation.ts'
 import type { ExitCode, SetExitCode } from './command.ts'
 import { addCommands } from './registry.ts'
 import { addSettingOptions } from './setting-options.ts'
@@ -9,6 +11,7 @@ import { addSettingOptions } from './setting-options.ts'
 /** Runs the command of this process's arguments, and returns its exit code. */
 export async function runProgram(): Promise<ExitCode> {
   let exitCode: ExitCode = 0
+  setSearchPath(processEnvironment().PATH)
   const program = buildProgram(await packageVersion(), (code) => {
     exitCode = code
   })
@@ -99,7 +102,7 @@ function wrongUsage(message: string, prefix = ''): string {
   return `${message
     .replace(/^error: /, 'claude-serve: ')
     .replace(/\s+/g, ' ')
-    .trim()}\nsee claude-serve ${prefix}--help\n`
+    .trim()}\nsee ${ownCommand(`${prefix}--help`)}\n`
 }
 
 async function packageVersion(): Promise<string> {

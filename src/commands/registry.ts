@@ -8,6 +8,7 @@ import { addConfig } from './config/command.ts'
 import { addDoctor } from './doctor/command.ts'
 import { addKeys } from './keys/command.ts'
 import { addLaunch } from './launch/command.ts'
+import { addLogin } from './login/command.ts'
 import { addLogs } from './logs/command.ts'
 import { addModels } from './models-command.ts'
 import { addOpen } from './open/command.ts'
@@ -23,6 +24,7 @@ import { addQuota, addUsage } from './usage-command.ts'
 const adders = [
   addStart,
   addStatus,
+  addLogin,
   addOpen,
   addStop,
   addDoctor,

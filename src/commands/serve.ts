@@ -9,6 +9,7 @@ import { StartupError } from '../errors.ts'
 import type { ClaudeState } from '../health.ts'
 import { openLogFile } from '../log/log-file.ts'
 import { createLogger } from '../log/logger.ts'
+import { ownCommand } from '../platform/installation.ts'
 import { isLoopbackHost } from '../platform/loopback.ts'
 import { maskSecrets } from '../platform/redact.ts'
 import type { RunningServer } from '../server.ts'
@@ -96,7 +97,7 @@ function claudeLine({ path, version, loggedIn, authMethod, error }: ClaudeState)
   const found = version === null ? `claude at ${path}` : `claude ${version} at ${path}`
   if (loggedIn === true) return `${found} (logged in: ${authMethod ?? 'unknown method'})`
   if (loggedIn === null) return `${found} (login unknown${error === null ? '' : `: ${oneLine(error)}`})`
-  return `${found} (not logged in: run "claude auth login", set ANTHROPIC_API_KEY, or try --demo)`
+  return `${found} (not logged in: run ${ownCommand('login')}, set ANTHROPIC_API_KEY, or try --demo)`
 }
 
 function exampleRequest(url: string): string {
@@ -156,7 +157,7 @@ function print(text: string): void {
 
 function reportWrongUsage(message: string): ExitCode {
   printError(message, 2)
-  process.stderr.write('see claude-serve --help\n')
+  process.stderr.write(`see ${ownCommand('--help')}\n`)
   return 2
 }
 

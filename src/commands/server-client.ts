@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { isRunning } from '../claude/process/process-registry.ts'
 import { processEnvironment } from '../config/load.ts'
+import { installation } from '../platform/installation.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
 import { addLocationOptions, CommandError, type LocationFlags, notAccepted, settingsFor } from './command.ts'
 
@@ -27,7 +28,7 @@ export async function serverOf(dataDir: string): Promise<ServerAddress | null> {
 export const runningServer = (flags: LocationFlags): Promise<ServerAddress | null> =>
   serverOf(settingsFor(flags).dataDir)
 
-const howToStart = 'start one with claude-serve, or pass its address with --url'
+const howToStart = () => `start one with ${installation().call}, or pass its address with --url`
 
 type RequestOptions = { body?: object; headers?: Record<string, string>; signal?: AbortSignal }
 
@@ -48,7 +49,8 @@ export class ServerClient {
     const key = environment[keyVariable] || null
     if (url) return new ServerClient(checkUrl(url), key)
     const address = await runningServer(flags)
-    if (address === null) throw new CommandError(`no server is running in ${settingsFor(flags).dataDir}: ${howToStart}`)
+    if (address === null)
+      throw new CommandError(`no server is running in ${settingsFor(flags).dataDir}: ${howToStart()}`)
     return new ServerClient(address.url, key)
   }
 
@@ -66,7 +68,7 @@ export class ServerClient {
       if (signal?.aborted) throw error
       const { cause } = error as Error
       const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(error)
-      throw new CommandError(`no server responds at ${this.url} (${why}): ${howToStart}`)
+      throw new CommandError(`no server responds at ${this.url} (${why}): ${howToStart()}`)
     }
   }
 

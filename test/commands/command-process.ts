@@ -5,6 +5,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
+import { ownCommand } from '../../src/platform/installation.ts'
 import { compileCache } from '../helpers/compile-cache.ts'
 import type { TestFolders } from '../helpers/test-server.ts'
 import type { HostReply, HostRequest } from './command-host.ts'
@@ -222,7 +223,7 @@ export function assertWrongUsage({ code, stdout, stderr }: Outcome, command: str
   const [first = '', ...rest] = stderr.split('\n')
   assert.match(first, /^claude-serve: /)
   assert.match(first, message)
-  assert.deepEqual(rest, [`see claude-serve ${command} --help`, ''])
+  assert.deepEqual(rest, [`see ${ownCommand(`${command} --help`)}`, ''])
 }
 
 /** Failed with one line. */

@@ -52,7 +52,7 @@ test('if the server has API keys, it says which variable must hold one', async (
 
 test('without a running server it says how to start one, and exits with 1', async (t) => {
   const outcome = await run(makeFolders(t), ['models', '--json'])
-  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
+  assertFailure(outcome, /no server is running in .*: start one with \S+claude-serve/)
   assert.equal(outcome.stdout, '')
 })
 

@@ -134,6 +134,7 @@ export async function setUp(t: TestContext, { sessions = [info(one), info(two)],
     holder: () => null,
     release: async () => true,
     cwdRoots: () => null,
+    executable: { command: 'claude' },
     ...options,
   }
   const app = await createInjectApp(t, { prepare: (app) => registerSessions(app, sessionOptions) })

@@ -114,7 +114,7 @@ test('C16 a valid code that another client uses in the meantime is refused', asy
   }
   const answer = await login(code)
   assert.deepEqual(codeOf(answer), [401, 'unauthorized'])
-  assert.match(answer.body, /works only once: create another one with claude-serve open/)
+  assert.match(answer.body, /works only once: create another one with bin\/claude-serve open/)
 })
 
 test('C16 a code is valid for a minute', async (t) => {
@@ -192,7 +192,7 @@ test('C16 a request without a code, with a placeholder or with a key is refused,
     const answer = await login('', { headers })
     assert.deepEqual(codeOf(answer), [401, 'unauthorized'])
     assert.equal(answer.headers['www-authenticate'], 'Bearer')
-    assert.match(answer.body, /one-time link, which claude-serve open creates/)
+    assert.match(answer.body, /one-time link, which bin\/claude-serve open creates/)
   }
   const answer = await login(ownKey)
   assert.deepEqual(codeOf(answer), [403, 'insufficient_scope'])

@@ -146,7 +146,7 @@ for (const host of [...wide, ...(lan === undefined ? [] : [lan])]) {
     const upstream = await startUpstream()
     t.after(() => upstream.close())
     const listen = t.mock.method(Server.prototype, 'listen')
-    const reason = /needs at least one API key: create one with claude-serve keys create/
+    const reason = /needs at least one API key: create one with \S+claude-serve keys create/
     await assertNotStarted(t, { upstream, config: { host, port: 0 } }, reason)
     assert.equal(listen.mock.callCount(), 0)
   })
@@ -155,7 +155,7 @@ for (const host of [...wide, ...(lan === undefined ? [] : [lan])]) {
 test('A05 a wide address ends with exit 1 and says what is missing', { timeout }, async (t) => {
   const folders = makeFolders(t)
   const refused = await runProgram(t, serveWords(folders, fake, '--host=0.0.0.0'), { folders })
-  assertRefused(refused, /needs at least one API key: create one with claude-serve keys create/, /127\.0\.0\.1/)
+  assertRefused(refused, /needs at least one API key: create one with \S+claude-serve keys create/, /127\.0\.0\.1/)
 })
 
 test('A05 a wide address may come from a variable or a file, and loopback by a flag wins over both', (t) => {

@@ -117,7 +117,6 @@ scene.test(
 const errors: [status: number, code: string, error: string, hint: RegExp | null][] = [
   [400, 'invalid_request', 'max_turns: must be an integer from 1 to 1000', null],
   [429, 'queue_full', 'too many requests wait already', /Try again in a moment, or stop a run under Runs/],
-  [503, 'claude_not_logged_in', 'Claude is not logged in', /Run claude once in a terminal and log in/],
   [503, 'claude_not_found', 'there is no claude', /claude-serve doctor/],
   [403, 'cwd_not_allowed', 'this folder is not allowed', /--cwd-root/],
 ]

@@ -96,8 +96,6 @@ export function hintFor({ code }: ApiError): string | null {
   switch (code) {
     case 'offline':
       return 'Start it with claude-serve. This page reconnects automatically.'
-    case 'claude_not_logged_in':
-      return 'Run claude once in a terminal and log in, or try claude-serve --demo.'
     case 'claude_not_found':
       return 'Run claude-serve doctor in a terminal to see what is missing.'
     case 'queue_full':

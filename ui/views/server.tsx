@@ -64,7 +64,7 @@ function Facts({ health }: { health: HealthReply }) {
       ? 'not known yet'
       : health.logged_in
         ? `yes (${health.auth_method ?? 'unknown method'})`
-        : 'no: run claude once in a terminal and log in'
+        : `no: run ${health.command} login in a terminal`
   const warnings = health.claude_warnings.map(({ message }) => message).join('; ')
   const rows: [string, string][] = [
     ['claude-serve', `${health.version}, up for ${duration(health.uptime_s)}${health.demo ? ', demo' : ''}`],

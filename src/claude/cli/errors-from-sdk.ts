@@ -9,6 +9,7 @@ import type {
   SDKResultSuccess,
 } from '@anthropic-ai/claude-agent-sdk'
 import { AppError, type ErrorCode, type ErrorDetails } from '../../errors.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { maskSecrets } from '../../platform/redact.ts'
 
 /** What is known about a failed turn besides its result. */
@@ -22,7 +23,7 @@ export type FailureClues = {
   isTooLong?: boolean
 }
 
-const loginHint = 'Run `claude` once in a terminal and log in with /login, or set ANTHROPIC_API_KEY for the server.'
+const loginHint = () => `Run ${ownCommand('login')} in a terminal, or set ANTHROPIC_API_KEY for the server.`
 
 const codeByKind: Record<SDKAssistantMessageError, ErrorCode> = {
   authentication_failed: 'claude_not_logged_in',
@@ -61,7 +62,10 @@ const planHint =
   'Enable or buy extra usage in the settings of your Claude account, or set ANTHROPIC_API_KEY for the server.'
 
 /** What to do, for codes whose text does not say it. */
-const hints: Partial<Record<ErrorCode, string>> = { claude_not_logged_in: loginHint, extra_usage_required: planHint }
+const hints: Partial<Record<ErrorCode, () => string>> = {
+  claude_not_logged_in: loginHint,
+  extra_usage_required: () => planHint,
+}
 
 /** Seconds to wait if the upstream does not specify them. */
 const retryAfterGuessS: Partial<Record<ErrorCode, number>> = { rate_limited: 30, overloaded: 5 }
@@ -87,11 +91,8 @@ export function upstreamFailure(text: string, clues: FailureClues): AppError {
     ...(clues.upstreamStatus === null ? {} : { upstreamStatus: clues.upstreamStatus }),
     ...(retryAfterS !== undefined && code in retryAfterGuessS ? { retryAfterS } : {}),
   }
-  return new AppError(
-    code,
-    hints[code] === undefined ? message : `${message.replace(/\.$/, '')}. ${hints[code]}`,
-    details,
-  )
+  const hint = hints[code]?.()
+  return new AppError(code, hint === undefined ? message : `${message.replace(/\.$/, '')}. ${hint}`, details)
 }
 
 /**

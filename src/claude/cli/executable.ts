@@ -5,6 +5,7 @@ import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { AppError } from '../../errors.ts'
+import { quotedPath } from '../../platform/installation.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
 import type { ExecutableId } from './abilities.ts'
 import { CachedValue } from './cached-value.ts'
@@ -261,6 +262,12 @@ export class Executable {
   /** Why the executable that was wanted is not the one in use: its path and what is wrong. Null if it is, or none is known yet. */
   get passedOver(): string | null {
     return this.#passedOver
+  }
+
+  /** What a person types to start the one in use: its name if that is enough, or its path. */
+  get command(): string {
+    const { origin, path } = this.#found ?? {}
+    return path === undefined || origin === 'path' ? 'claude' : quotedPath(path)
   }
 
   /** Whether the CLI is logged in, and how. Takes about 0.4 s if the CLI must be run, otherwise no time. */

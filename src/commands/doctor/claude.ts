@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { withPathOutside } from '../../claude/cli/environment.ts'
 import { type Claude, compareVersions, Executable, oldestVersion, UnusableClaude } from '../../claude/cli/executable.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { reasonOf } from '../command.ts'
 import { shellWord } from '../terminal-text.ts'
 import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
@@ -73,7 +74,7 @@ export async function examineLogin(context: DoctorContext): Promise<Finding[]> {
   const executable = executableOf(context, context.config.claudeBin)
   const claude = await executable.claude().catch(() => null)
   if (claude === null) return [warning('login', 'unknown: claude is not available')]
-  const fix = `${claude.origin === 'path' ? 'claude' : shellWord(claude.path)} auth login`
+  const fix = ownCommand('login')
   try {
     const { loggedIn, method } = await executable.login()
     if (loggedIn) return [ok('login', `logged in (${method})`)]

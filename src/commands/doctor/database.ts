@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { hashOf } from '../../auth/keys.ts'
 import { isUsable, type KeyRecord } from '../../core/key-record.ts'
+import { installation, ownCommand } from '../../platform/installation.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import { preparer } from '../../store/database.ts'
 import { listKeys } from '../../store/key-table.ts'
@@ -45,7 +46,7 @@ function examineOpened(check: string, file: string, db: DatabaseSync, moveAway: 
   const version = schemaVersion(db)
   if (version > migrations.length) {
     const text = `${file} was created by a newer claude-serve (schema ${version}; this version supports ${migrations.length})`
-    return problem(check, text, 'npm install -g claude-serve@latest')
+    return problem(check, text, installation().upgrade)
   }
   const result = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
   if (result !== 'ok') return problem(check, `${file} is damaged: ${String(result)}`, moveAway)
@@ -73,13 +74,13 @@ function keysIn(file: string): KeyRecord[] | null {
   }
 }
 
-const createCommand = 'claude-serve keys create <name>'
+const createCommand = () => ownCommand('keys create <name>')
 
 function examineHost(check: string, { config: { host, allowHosts } }: DoctorContext, keys: KeyRecord[]): Finding[] {
   if (isLoopbackHost(host)) return []
   const wide = `--host ${host} is reachable from other machines`
   return [
-    ...(keys.length > 0 ? [] : [problem(check, `${wide}, but there is no API key`, createCommand)]),
+    ...(keys.length > 0 ? [] : [problem(check, `${wide}, but there is no API key`, createCommand())]),
     ...(allowHosts.length > 0
       ? []
       : [problem(check, `${wide}, but no host name is allowed`, 'set --allow-host <name>')]),
@@ -92,12 +93,12 @@ function examineKeyList(check: string, { config, environment }: DoctorContext, k
   const usable = keys.filter((key) => isUsable(key, Date.now()))
   if (usable.length === 0)
     return [
-      problem(check, 'all API keys have expired, but requests require one until these are revoked', createCommand),
+      problem(check, 'all API keys have expired, but requests require one until these are revoked', createCommand()),
     ]
   const own = environment.CLAUDE_SERVE_API_KEY ?? ''
   const count = `${usable.length} usable`
   if (own === '') return [ok(check, `${count}; commands need one in CLAUDE_SERVE_API_KEY`)]
   const isKnown = usable.some(({ hash }) => hash === hashOf(own))
   if (isKnown) return [ok(check, `${count}, and CLAUDE_SERVE_API_KEY is one of them`)]
-  return [warning(check, 'CLAUDE_SERVE_API_KEY does not hold a usable key', createCommand)]
+  return [warning(check, 'CLAUDE_SERVE_API_KEY does not hold a usable key', createCommand())]
 }

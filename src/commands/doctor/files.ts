@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { ownCommand } from '../../platform/installation.ts'
 import { reasonOf } from '../command.ts'
 import { shellWord } from '../terminal-text.ts'
 import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
@@ -80,7 +81,7 @@ export async function examineFiles({ config: { dataDir }, appliesFixes }: Doctor
   const wrong = found.map((path) => examineOne(check, path, appliesFixes)).filter((finding) => finding !== null)
   const reported = wrong.slice(0, reportedMax)
   if (wrong.length > reportedMax)
-    reported.push(problem(check, `${wrong.length - reportedMax} more like these`, 'claude-serve doctor --fix'))
+    reported.push(problem(check, `${wrong.length - reportedMax} more like these`, ownCommand('doctor --fix')))
   return reported.length > 0 ? reported : [ok(check, `${found.length} owned by you and closed to others`)]
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { ConfigError, type Environment } from '../../config/sources.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { reasonOf } from '../command.ts'
 import { shellWord } from '../terminal-text.ts'
 import { type Finding, ok, problem, warning } from './finding.ts'
@@ -72,7 +73,7 @@ function sourceOf(loaded: LoadedConfig): string {
   const file = fileOf(loaded)
   const set = loaded.sources.filter(({ key, source }) => key !== 'config' && source !== 'default').length
   const count = set === 0 ? 'all at their defaults' : `${set} changed from the defaults`
-  return `${count} (${file === null ? 'no file' : file}); see claude-serve serve --print-config`
+  return `${count} (${file === null ? 'no file' : file}); see ${ownCommand('serve --print-config')}`
 }
 
 const othersWrite = 0o022

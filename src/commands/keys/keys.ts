@@ -5,6 +5,7 @@ import { budgetUse } from '../../auth/key-policy.ts'
 import { newSecret } from '../../auth/keys.ts'
 import { isLoginCode, type KeyRecord } from '../../core/key-record.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { type KeyAccess, openKeyStore } from '../../store/key-store.ts'
 import {
   CommandError,
@@ -105,7 +106,7 @@ async function toShown(keys: KeyAccess, key: KeyRecord, nowMs = Date.now()): Pro
 }
 
 function describeNone(all: readonly ShownKey[], folder: string): string {
-  const howToCreate = 'create one with claude-serve keys create <name>'
+  const howToCreate = `create one with ${ownCommand('keys create <name>')}`
   if (all.length === 0) return `there are no keys in ${folder}; ${howToCreate}`
   const hidden = `no key in ${folder} can be used: ${all.length} expired or revoked (--all shows them)`
   const isLocked = all.some(({ state }) => state === 'expired')
@@ -136,7 +137,7 @@ async function findKey(keys: KeyAccess, idOrName: string, folder: string, what: 
   if (key !== undefined) return key
   const names = unrevoked.map(({ name }) => name)
   const nearest = nearestName(idOrName, names)
-  const hint = nearest === null ? 'see claude-serve keys list' : `did you mean ${nearest}?`
+  const hint = nearest === null ? `see ${ownCommand('keys list')}` : `did you mean ${nearest}?`
   throw new CommandError(`there is no key ${JSON.stringify(idOrName)} to ${what} in ${folder}: ${hint}`)
 }
 

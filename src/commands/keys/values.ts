@@ -5,6 +5,7 @@ import { kindOfSecret } from '../../auth/keys.ts'
 import { type KeyPolicy, noPolicy, type Scope, scopes } from '../../core/key-record.ts'
 import type { KeyFields } from '../../core/store.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { notAccepted, readCount, UsageError } from '../command.ts'
 import { none, type PolicyFlags, readPolicy } from './policy.ts'
 
@@ -35,7 +36,7 @@ const readRate = (text: string) => readCount('--rate', text, 999_999, 'give requ
 /** A secret that is passed instead of a name is never repeated in the output. */
 export function refuseSecret(word: string): void {
   if (kindOfSecret(word) === 'foreign') return
-  throw new UsageError('this is the secret of a key: pass its name or its id, as claude-serve keys list shows them')
+  throw new UsageError(`this is the secret of a key: pass its name or its id, as ${ownCommand('keys list')} shows them`)
 }
 
 const namePattern = /^[\p{L}\p{N}](?:[\p{L}\p{N} ._@:+/-]{0,62}[\p{L}\p{N}._@:+/-])?$/u

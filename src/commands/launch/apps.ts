@@ -14,7 +14,7 @@ import {
   type Target,
 } from './instructions.ts'
 
-const ownKey = 'a key of this server (claude-serve keys create <name> --scope agent)'
+const ownKey = ({ call }: Target) => `a key of this server (${call} keys create <name> --scope agent)`
 
 const yaml = (value: unknown) => stringify(value, { lineWidth: 0 }).trimEnd()
 
@@ -23,7 +23,7 @@ export const openWebui: Client = {
     note(
       'Under Admin Settings, Connections, OpenAI, Manage, add a connection:',
       'text',
-      `URL: ${target.url}/v1\nAPI Key: ${keyFor(target, ownKey)}`,
+      `URL: ${target.url}/v1\nAPI Key: ${keyFor(target, ownKey(target))}`,
     ),
     note(
       'Or, when you start it for the first time:',
@@ -49,7 +49,7 @@ export const librechat: Client = {
       titleModel: models.includes('haiku') ? 'haiku' : target.model,
       modelDisplayLabel: 'Claude',
     }
-    const keyNote = note(`And in its \`.env\`, set ${keyVariable} to ${ownKey}.`)
+    const keyNote = note(`And in its \`.env\`, set ${keyVariable} to ${ownKey(target)}.`)
     return [
       note('In `librechat.yaml`:', 'yaml', yaml({ endpoints: { custom: [endpoint] } })),
       ...(target.hasKeys ? [keyNote] : []),
@@ -62,7 +62,7 @@ export const n8n: Client = {
     note(
       'Create a credential of type OpenAI:',
       'text',
-      `API Key: ${keyFor(target, ownKey)}\nBase URL: ${target.url}/v1`,
+      `API Key: ${keyFor(target, ownKey(target))}\nBase URL: ${target.url}/v1`,
     ),
     note(
       'Select it in an "OpenAI Chat Model" node:',

@@ -23,7 +23,8 @@ function settingsFolder({ platform, home, environment }: Surroundings, { likeLin
   return environment.XDG_CONFIG_HOME || join(home, '.config')
 }
 
-const ownKey = `a key of this server, which \`claude-serve keys create <name> --scope chat\` shows once`
+const ownKey = ({ call }: Target) =>
+  `a key of this server, which \`${call} keys create <name> --scope chat\` shows once`
 
 export const cline: Client = {
   parts: (target) => [
@@ -41,7 +42,7 @@ export const cline: Client = {
       [
         'API Provider: OpenAI Compatible',
         `Base URL: ${target.url}/v1`,
-        `API Key: ${keyFor(target, ownKey.replaceAll('`', ''))}`,
+        `API Key: ${keyFor(target, ownKey(target).replaceAll('`', ''))}`,
         `Model ID: ${target.model}`,
         `Context Window Size: ${contextTokens}`,
         `Max Output Tokens: ${outputTokens}`,
@@ -110,7 +111,7 @@ export const vscode: Client = {
     },
     note(
       target.hasKeys
-        ? `Then run "Chat: Manage Language Models" and enter the key of the group claude-serve: ${ownKey}.`
+        ? `Then run "Chat: Manage Language Models" and enter the key of the group claude-serve: ${ownKey(target)}.`
         : 'Then select the model in the chat view. "Chat: Manage Language Models" shows which models VS Code found.',
     ),
   ],
@@ -140,7 +141,7 @@ export const zed: Client = {
       },
       note(
         `Zed ignores a provider without a key. Enter one in the agent's settings, under LLM Providers, claude-serve: ` +
-          `${target.hasKeys ? ownKey : `any word, such as \`${placeholder}\``}. Or start Zed with one:`,
+          `${target.hasKeys ? ownKey(target) : `any word, such as \`${placeholder}\``}. Or start Zed with one:`,
         'sh',
         target.hasKeys ? `${keyVariable}="$${keyVariable}" zed` : `${keyVariable}=${placeholder} zed`,
       ),

@@ -11,6 +11,8 @@ export type Surroundings = { platform: NodeJS.Platform; home: string; environmen
 export type Target = {
   url: string
   hasKeys: boolean
+  /** How claude-serve itself is called. */
+  call: string
   model: string
   models: readonly string[]
   agents: readonly string[]

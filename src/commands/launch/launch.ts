@@ -1,6 +1,7 @@
 // The command `launch`: shows or writes the settings that a client needs to use this server, and starts it if it is a terminal program.
 // Not for the needs of any one client (see clients.ts).
 import { nearestName } from '../../platform/did-you-mean.ts'
+import { installation, ownCommand } from '../../platform/installation.ts'
 import { CommandError, type ExitCode, print, printJson, runCommand, UsageError } from '../command.ts'
 import { asTable, withHeading } from '../table.ts'
 import type { Client } from './client.ts'
@@ -43,7 +44,7 @@ function findName(text: string): ClientName {
   const known = Object.hasOwn(otherNames, text) ? otherNames[text] : clientNames.find((name) => name === text)
   if (known !== undefined) return known
   const nearest = nearestName(text, [...clientNames, ...Object.keys(otherNames)])
-  const hint = nearest === null ? 'claude-serve launch --list shows all clients' : `did you mean ${nearest}?`
+  const hint = nearest === null ? `${ownCommand('launch --list')} shows all clients` : `did you mean ${nearest}?`
   throw new UsageError(`unknown client ${JSON.stringify(text)}: ${hint}`)
 }
 
@@ -61,7 +62,7 @@ function checkStart(name: ClientName, client: Client, args: readonly string[], f
 function checkReady(name: ClientName, { isRunning, hasKeys, surroundings }: FoundTarget): void {
   const title = clientTitles[name]
   if (!isRunning)
-    throw new CommandError(`${title} was not started because no server responds: start one with claude-serve`)
+    throw new CommandError(`${title} was not started because no server responds: start one with ${installation().call}`)
   if (hasKeys && !surroundings.environment[keyVariable]) {
     throw new CommandError(`${title} was not started: set ${keyVariable} to a key of this server`)
   }
@@ -129,6 +130,7 @@ function effectsOf({ parts, start }: Client): Effects {
   const target = {
     url: 'http://127.0.0.1',
     hasKeys: false,
+    call: installation().call,
     model: 'sonnet',
     models: [],
     agents: [],

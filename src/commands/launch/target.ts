@@ -4,6 +4,7 @@ import { homedir } from 'node:os'
 import { processEnvironment } from '../../config/load.ts'
 import type { Environment } from '../../config/sources.ts'
 import { nearestName } from '../../platform/did-you-mean.ts'
+import { installation, ownCommand } from '../../platform/installation.ts'
 import { CommandError, note, settingsFor, UsageError } from '../command.ts'
 import { modelIds } from '../models.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
@@ -33,6 +34,7 @@ export async function findTarget(flags: TargetFlags): Promise<FoundTarget> {
   return {
     url: url ?? defaultUrl(flags),
     hasKeys: answer?.hasKeys ?? Boolean(machine.environment[keyVariable]),
+    call: installation().call,
     model,
     models: offered(defaultModels),
     agents: offered(defaultAgents),
@@ -72,7 +74,9 @@ async function query(url: string, environment: Environment): Promise<ServerInfo 
 async function queryWithKey(url: string, environment: Environment): Promise<ServerInfo> {
   const client = new ServerClient(url, environment[keyVariable] || null)
   if (!environment[keyVariable]) {
-    note(`this server requires a key: create one with claude-serve keys create <name>, and set ${keyVariable} to it`)
+    note(
+      `this server requires a key: create one with ${ownCommand('keys create <name>')}, and set ${keyVariable} to it`,
+    )
     return { client, hasKeys: true, models: null }
   }
   try {
@@ -101,7 +105,7 @@ async function chooseModel(wanted: string | undefined, known: string[] | null, c
   if (!modelName.test(wanted)) throw new UsageError(`--model: ${JSON.stringify(wanted)} is not a valid model name`)
   if (known === null || known.includes(wanted) || client === null || (await has(client, wanted))) return wanted
   const nearest = nearestName(wanted, known)
-  const hint = nearest === null ? 'claude-serve models lists the available ones' : `did you mean ${nearest}?`
+  const hint = nearest === null ? `${ownCommand('models')} lists the available ones` : `did you mean ${nearest}?`
   throw new UsageError(`--model: this server has no model ${JSON.stringify(wanted)}; ${hint}`)
 }
 

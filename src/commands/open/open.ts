@@ -3,6 +3,7 @@
 
 import { createLoginLink, type LoginLink } from '../../auth/login-links.ts'
 import { processEnvironment } from '../../config/load.ts'
+import { installation } from '../../platform/installation.ts'
 import { openKeyStore } from '../../store/key-store.ts'
 import {
   CommandError,
@@ -24,7 +25,8 @@ export function openPage(flags: OpenFlags): Promise<ExitCode> {
   return runCommand('open', async () => {
     const { dataDir } = settingsFor(flags)
     const server = await runningServer(flags)
-    if (server === null) throw new CommandError(`no server is running in ${dataDir}: start one with claude-serve`)
+    if (server === null)
+      throw new CommandError(`no server is running in ${dataDir}: start one with ${installation().call}`)
     const page = `${server.url}/`
     const link = await makeLink(dataDir, server.url)
     const address = link?.address ?? page

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { processEnvironment } from '../../config/load.ts'
+import { installation, ownCommand } from '../../platform/installation.ts'
 import { CommandError, type ExitCode, note, print, printJson, reasonOf, runCommand } from '../command.ts'
 import { write } from '../output.ts'
 import { runningServer } from '../server-client.ts'
@@ -28,7 +29,7 @@ export function installService(words: readonly string[], flags: InstallFlags, pr
     print(`wrote ${manager.file}`)
     warnAboutHiddenVariables()
     await runAll(manager.start(before !== null), manager)
-    print(`started it: claude-serve status shows what it is doing\n${manager.afterwards}`)
+    print(`started it: ${ownCommand('status')} shows what it is doing\n${manager.afterwards}`)
   })
 }
 
@@ -41,7 +42,7 @@ export function uninstallService(): Promise<ExitCode> {
     for (const file of [manager.file, ...manager.links]) rmSync(file, { force: true })
     await firstError(manager.afterRemoval)
     print(`removed ${manager.file}`)
-    if (error !== null) note(`${error}: if the server still runs, stop it with claude-serve stop`)
+    if (error !== null) note(`${error}: if the server still runs, stop it with ${ownCommand('stop')}`)
   })
 }
 
@@ -60,7 +61,7 @@ export function showService(flags: StateFlags): Promise<ExitCode> {
       ]
       print(asTable(rows).join('\n'))
     } else
-      note(`no service is installed: ${manager.file} does not exist; install one with claude-serve service install`)
+      note(`no service is installed: ${manager.file} does not exist; install one with ${ownCommand('service install')}`)
     return isActive ? 0 : 1
   })
 }
@@ -79,7 +80,7 @@ function ownManager(): Manager {
   if (process.platform === 'linux') return systemd(environment)
   if (process.platform === 'darwin') return launchd(environment, process.getuid?.() ?? 0)
   throw new CommandError(
-    `services are not supported on ${process.platform}: start claude-serve when you log in instead`,
+    `services are not supported on ${process.platform}: start ${installation().call} when you log in instead`,
   )
 }
 
@@ -101,7 +102,7 @@ async function refuseSecondServer(manager: Manager, { dataDir }: Plan): Promise<
   const other = await runningServer({ dataDir })
   if (other === null || (await manager.state()).state === manager.activeState) return
   throw new CommandError(
-    `a server is already running (pid ${other.pid}): stop it with claude-serve stop, then install the service`,
+    `a server is already running (pid ${other.pid}): stop it with ${ownCommand('stop')}, then install the service`,
   )
 }
 
@@ -119,7 +120,9 @@ function writeWhole(file: string, text: string): void {
 function warnAboutHiddenVariables(): void {
   const names = hiddenVariables(processEnvironment())
   if (names.length > 0)
-    note(`set in this shell, but not for the service: ${names.join(', ')} (see claude-serve service install --help)`)
+    note(
+      `set in this shell, but not for the service: ${names.join(', ')} (see ${ownCommand('service install --help')})`,
+    )
 }
 
 async function firstError(calls: readonly ManagerCall[]): Promise<string | null> {

@@ -1,4 +1,6 @@
 // Conversations as `claude-serve sessions` prints them: rows of a table, or one conversation with everything known about it. Pure.
+
+import { ownCommand } from '../../platform/installation.ts'
 import type { SessionReply, SessionSummary } from '../../surfaces/native/session-reply-schemas.ts'
 import { asFacts } from '../table.ts'
 import { showDollars, showSpan } from '../terminal-text.ts'
@@ -28,7 +30,7 @@ export function sessionAsLines(session: SessionReply, nowMs: number): string[] {
     ['cost', costOf(session)],
     ['compacted', compactionsOf(session)],
     ['running', running],
-    ['continue here', `claude-serve chat --session ${session_id}`],
+    ['continue here', ownCommand(`chat --session ${session_id}`)],
     ['in Claude Code', resume_command],
   ]
   return asFacts(session.title, facts)

@@ -1,4 +1,6 @@
 // The result of `claude-serve status`, as lines for people and as JSON. Pure.
+
+import { installation } from '../../platform/installation.ts'
 import type { ServerAddress } from '../../platform/server-address.ts'
 import type { HealthReply } from '../../surfaces/native/server-schemas.ts'
 import { asFacts } from '../table.ts'
@@ -69,7 +71,14 @@ function healthFacts({
   ]
 }
 
-function loginFact({ logged_in, auth_method }: Pick<HealthReply, 'logged_in' | 'auth_method'>): string {
+/** A server of another version does not report its `command`. */
+function loginFact({
+  logged_in,
+  auth_method,
+  command,
+}: Pick<HealthReply, 'logged_in' | 'auth_method'> & Partial<Pick<HealthReply, 'command'>>): string {
   if (logged_in === null) return 'not known yet'
-  return logged_in ? `logged in (${auth_method ?? 'unknown method'})` : 'not logged in: run "claude auth login"'
+  return logged_in
+    ? `logged in (${auth_method ?? 'unknown method'})`
+    : `not logged in: run ${command ?? installation().call} login`
 }

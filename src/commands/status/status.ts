@@ -1,5 +1,7 @@
 // The command `status`: shows whether a server is running, where, and what it is doing. Not for why something does not work (see
 // commands/doctor/doctor.ts).
+
+import { ownCommand } from '../../platform/installation.ts'
 import type { HealthReply } from '../../surfaces/native/server-schemas.ts'
 import { CommandError, type ExitCode, note, print, printJson, runCommand, settingsFor, UsageError } from '../command.ts'
 import { runningServer, ServerClient, type ServerFlags, ServerRefusal } from '../server-client.ts'
@@ -57,7 +59,7 @@ async function askHealth(
     const isSilent = error.name === 'TimeoutError'
     if (!isSilent && (pid === null || !(error instanceof CommandError))) throw error
     const reason = isSilent ? `${client.url} did not answer within ${timeoutMs / 1000} s` : error.message
-    const hint = pid === null ? '' : `; stop it with claude-serve stop --now (process ${pid})`
+    const hint = pid === null ? '' : `; stop it with ${ownCommand('stop --now')} (process ${pid})`
     return { answers: false, health: null, problem: `${reason}${hint}` }
   }
 }

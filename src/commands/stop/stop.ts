@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isRunning } from '../../claude/process/process-registry.ts'
 import { killAll, type ProcessInfo, processTree } from '../../claude/process/process-tree.ts'
 import { duration } from '../../config/values.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import {
   CommandError,
   type ExitCode,
@@ -30,7 +31,7 @@ export function stopServer(flags: StopFlags): Promise<ExitCode> {
     const hasExited = flags.now === true ? await stopNow(target) : await stop(target, flags, timeoutMs)
     if (!hasExited) {
       const hint =
-        flags.now === true ? '' : ': requests are in progress; claude-serve stop --now does not wait for them'
+        flags.now === true ? '' : `: requests are in progress; ${ownCommand('stop --now')} does not wait for them`
       throw new CommandError(`claude-serve (pid ${target.pid}) is still running after ${timeoutMs / 1000} s${hint}`)
     }
     if (flags.json === true) printJson({ stopped: true, pid: target.pid })

@@ -107,6 +107,9 @@ export const HealthReply = strict('Health', 'The state of the server and of the 
   claude_path: z.string().describe('The executable.'),
   claude_tested_up_to: z.string().describe('The newest version of the CLI that this server was tested with.'),
   claude_warnings: claudeWarnings,
+  command: z
+    .string()
+    .describe('How this claude-serve is called in a terminal of its machine, in front of a command such as `login`.'),
   demo: z.boolean().describe('Whether a scripted model answers instead of Claude.'),
   processes: z
     .strictObject({

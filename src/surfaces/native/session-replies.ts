@@ -16,6 +16,8 @@ export type SessionExtras = {
   runId: string | null
   usage: UsageSum | null
   content: SessionContent | null
+  /** How the CLI that the server uses is called in a terminal. */
+  claude: string
 }
 
 /** `lastModel` is the model of the last answer in the file. */
@@ -31,18 +33,19 @@ export function toSummary(session: SessionInfo, { facts, runId, lastModel }: Sum
     first_prompt: session.firstPrompt,
     cwd: session.cwd,
     created_at: toTimeOrNull(session.createdAtMs),
-    updated_at: toTime(session.updatedAtMs),
+    // A file that was copied may be older than what it says.
+    updated_at: toTime(Math.max(session.updatedAtMs, session.createdAtMs ?? 0)),
     model: lastModel ?? facts?.model ?? null,
     running: runId,
   }
 }
 
-export function toSessionReply(session: SessionInfo, { content, ...extras }: SessionExtras): SessionReply {
+export function toSessionReply(session: SessionInfo, { content, claude, ...extras }: SessionExtras): SessionReply {
   return {
     ...toSummary(session, { ...extras, lastModel: content?.model ?? null }),
     ...toCosts(extras.usage, content),
     compactions: content?.compactions ?? 0,
-    resume_command: resumeCommand(session),
+    resume_command: resumeCommand(session, claude),
   }
 }
 
@@ -78,10 +81,10 @@ function toCosts(
  * The command that continues the session in a terminal. Quotes make a control character in the folder's name harmless
  * to the shell, but not to the terminal that the command is pasted into.
  */
-export function resumeCommand({ id, cwd }: Pick<SessionInfo, 'id' | 'cwd'>): string | null {
-  if (cwd === null) return `claude --resume ${id}`
+export function resumeCommand({ id, cwd }: Pick<SessionInfo, 'id' | 'cwd'>, claude = 'claude'): string | null {
+  if (cwd === null) return `${claude} --resume ${id}`
   if (/\p{Cc}/u.test(cwd)) return null
-  return `cd '${cwd.replaceAll("'", `'\\''`)}' && claude --resume ${id}`
+  return `cd '${cwd.replaceAll("'", `'\\''`)}' && ${claude} --resume ${id}`
 }
 
 export function toMessageList({ items, nextCursor }: Page<SessionMessage>): MessageList {

@@ -28,6 +28,7 @@ export type SessionOptions = {
   release(id: string): Promise<boolean>
   /** Real paths of the folders whose sessions a caller may see; null allows any. */
   cwdRoots(caller: Caller): readonly string[] | null
+  executable: { command: string }
 }
 
 const ofSession = { params: SessionParams, errors: ['session', 'files'] } as const
@@ -163,14 +164,17 @@ async function rename(options: SessionOptions, request: RouteRequest): Promise<S
   return describe(options, await options.files.get(id))
 }
 
-async function describe({ files, store, holder }: SessionOptions, session: SessionInfo): Promise<SessionReply> {
+async function describe(
+  { files, store, holder, executable }: SessionOptions,
+  session: SessionInfo,
+): Promise<SessionReply> {
   const { id } = session
   // The rest is worth an answer even if the file is too large to be read in time.
   const content = await files.content(id).catch(() => null)
   const [facts = null] = await store.sessions([id])
   const period = { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }
   const [usage = null] = await store.usage({ ...period, groupBy: 'session', sessionId: id })
-  return toSessionReply(session, { facts, runId: holder(id), usage, content })
+  return toSessionReply(session, { facts, runId: holder(id), usage, content, claude: executable.command })
 }
 
 async function fork(options: SessionOptions, request: RouteRequest, reply: FastifyReply): Promise<FastifyReply> {

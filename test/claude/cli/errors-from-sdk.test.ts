@@ -151,7 +151,7 @@ for (const [title, clues, expected] of waits) {
 test('the error for a missing login says what to do', () => {
   assert.match(
     upstreamFailure('Not logged in', { ...noClues, kind: 'authentication_failed' }).message,
-    /\/login.*ANTHROPIC_API_KEY/,
+    /claude-serve login .*ANTHROPIC_API_KEY/,
   )
 })
 

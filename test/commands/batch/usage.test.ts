@@ -54,7 +54,7 @@ test('wrong usage prints one line that explains what to pass, exits with 2, and 
     const [first = '', ...rest] = stderr.split('\n')
     assert.match(first, /^claude-serve: /)
     assert.match(first, message)
-    assert.match(rest.join('\n'), /^see claude-serve batch (run )?--help\n$/)
+    assert.match(rest.join('\n'), /^see \S+claude-serve batch (run )?--help\n$/)
   }
   assert.deepEqual(readdirSync(folders.cwd).toSorted(), ['in.jsonl', 'link.jsonl'])
   assert.equal(readFileSync(join(folders.cwd, 'in.jsonl'), 'utf8'), '"hi"\n')

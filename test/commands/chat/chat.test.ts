@@ -103,6 +103,6 @@ test('with API keys, the error names the variable to set', async (t) => {
 
 test('if no server is running, the error says how to start one, exit 1', async (t) => {
   const outcome = await run(makeFolders(t), ['chat', 'x'])
-  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
+  assertFailure(outcome, /no server is running in .*: start one with \S+claude-serve/)
   assert.equal(outcome.stdout, '')
 })

@@ -164,5 +164,5 @@ test('on a terminal it shows what it is doing, in color', { timeout: 90_000 }, a
 test('an invalid flag is wrong usage', async (t) => {
   const { code, stdout, stderr } = await doctor(makeFolders(t), ['--data-dir', ''])
   assert.deepEqual([code, stdout], [2, ''])
-  assert.match(stderr, /^claude-serve: --data-dir: "" .*\nsee claude-serve doctor --help\n$/)
+  assert.match(stderr, /^claude-serve: --data-dir: "" .*\nsee \S+claude-serve doctor --help\n$/)
 })

@@ -20,6 +20,7 @@ import { examinePort, examineServer } from '../../../src/commands/doctor/server.
 import { examineSettings } from '../../../src/commands/doctor/settings.ts'
 import { examineTurn } from '../../../src/commands/doctor/turn.ts'
 import { noPolicy } from '../../../src/core/key-record.ts'
+import { ownCommand } from '../../../src/platform/installation.ts'
 import { writeServerAddress } from '../../../src/platform/server-address.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { fakeCli, makeFolders, type TestFolders } from '../../helpers/test-server.ts'
@@ -83,7 +84,7 @@ test('claude: a path that reads like a fix is not taken for one', async (t) => {
 test('login: nobody is logged in, which the demo does not need', async (t) => {
   const folders = makeFolders(t)
   const base = { config: { claudeBin: fakeCli('not-logged-in') }, environment: { PATH: withNode } }
-  assertOne(await examineLogin(contextIn(folders, base)), 'problem', /not logged in/, /not-logged-in\.mjs auth login$/)
+  assertOne(await examineLogin(contextIn(folders, base)), 'problem', /not logged in/, /claude-serve login$/)
   const demo = contextIn(folders, { ...base, config: { ...base.config, demo: true } })
   assertOne(await examineLogin(demo), 'ok', /^not needed: this is the demo$/, null)
   const fine = contextIn(folders, { ...base, config: { claudeBin: fakeCli('well-behaved') } })
@@ -192,7 +193,7 @@ test('files: links are not followed, the demo folder is skipped, many findings a
   for (let n = 0; n < 8; n++) writeFileSync(join(folders.dataDir, `open-${n}`), '', { mode: 0o644 })
   const findings = await examineFiles(contextIn(folders))
   assert.equal(findings.length, 6)
-  assert.deepEqual([findings[5]?.message, findings[5]?.fix], ['3 more like these', 'claude-serve doctor --fix'])
+  assert.deepEqual([findings[5]?.message, findings[5]?.fix], ['3 more like these', ownCommand('doctor --fix')])
   await examineFiles(contextIn(folders, { appliesFixes: true }))
   assertOne(await examineFiles(contextIn(folders)), 'ok', /^8 owned by you/, null)
 })
@@ -227,7 +228,7 @@ test('database: missing, intact, older, newer, damaged, not a database', async (
     await look(),
     'problem',
     /created by a newer claude-serve \(schema 999/,
-    /^npm install -g claude-serve@latest$/,
+    /^git -C .* pull && npm --prefix .* ci$/,
   )
   setVersion(2)
   const handle = openSync(file, 'r+')
@@ -261,7 +262,7 @@ test('keys: an address beyond this machine requires a key and an allowed name', 
   assert.deepEqual(
     both.map(({ state, fix }) => [state, fix]),
     [
-      ['problem', 'claude-serve keys create <name>'],
+      ['problem', ownCommand('keys create <name>')],
       ['problem', 'set --allow-host <name>'],
     ],
   )
@@ -309,7 +310,7 @@ const servers: [
     /requires an API key$/,
     /CLAUDE_SERVE_API_KEY/,
   ],
-  ['of another version', 200, { status: 'ok' }, '0.0.1', 'warning', /is not the same version/, /^claude-serve stop$/],
+  ['of another version', 200, { status: 'ok' }, '0.0.1', 'warning', /is not the same version/, /claude-serve stop$/],
 ]
 
 for (const [title, status, body, version, state, message, fix] of servers) {
@@ -331,7 +332,7 @@ test('server: one that was killed, and one that does not answer', async (t) => {
   writeServerAddress(folders.dataDir, { ...address, pid: gone.pid, process: identityOf(gone) })
   assertOne(await examineServer(contextIn(folders)), 'ok', /^none is running in this data folder$/, null)
   writeServerAddress(folders.dataDir, { ...address, pid: process.pid, process: await ownIdentity() })
-  assertOne(await examineServer(contextIn(folders)), 'problem', /does not answer/, /^claude-serve stop$/)
+  assertOne(await examineServer(contextIn(folders)), 'problem', /does not answer/, /claude-serve stop$/)
 })
 
 test('port: free, in use by which program, not an address of this machine', async (t) => {

@@ -42,7 +42,7 @@ test('wrong usage prints what to pass and a hint at --help, exits with 2, and cr
     const [first = '', ...rest] = stderr.split('\n')
     assert.match(first, /^claude-serve: /)
     assert.match(first, message)
-    assert.match(rest.join('\n'), /^see claude-serve keys (\w+ )?--help\n$/)
+    assert.match(rest.join('\n'), /^see \S+claude-serve keys (\w+ )?--help\n$/)
   }
   assert.deepEqual(await list(folders, '--all'), [])
 })

@@ -35,7 +35,7 @@ const filesIn = (home: string) => readdirSync(home).filter((name) => name !== '.
 const wrong: [words: string[], message: RegExp][] = [
   [['opncode'], /unknown client "opncode": did you mean opencode\?/],
   [['Claude_Code'], /did you mean claude-code\?/],
-  [['emacs'], /unknown client "emacs": claude-serve launch --list shows all clients/],
+  [['emacs'], /unknown client "emacs": \S+claude-serve launch --list shows all clients/],
   [['constructor'], /unknown client "constructor"/],
   [['opencode', '--list'], /pass a client or --list, not both/],
   [['--print'], /--print requires the name of a client/],
@@ -221,7 +221,9 @@ describe('keys', () => {
         environment: { CLAUDE_SERVE_API_KEY: secret },
       } as const
       const names = { model: 'sonnet', models: ['opus'], agents: ['agent/sonnet'] }
-      const text = asText(blocksOf(client, { url: 'http://127.0.0.1:5005', hasKeys: true, ...names, surroundings }))
+      const text = asText(
+        blocksOf(client, { url: 'http://127.0.0.1:5005', hasKeys: true, call: 'claude-serve', ...names, surroundings }),
+      )
       assert.ok(text.includes(reference), text)
       assert.ok(!text.includes('csk_'))
       assert.doesNotMatch(text, /\bnone\b/)
@@ -238,7 +240,10 @@ describe('keys', () => {
     const without = await run(locked.folders, ['launch', 'opencode', '--print'])
     assert.equal(without.code, 0)
     assert.match(without.stdout, /\{env:CLAUDE_SERVE_API_KEY\}/)
-    assert.match(without.stderr, /^claude-serve: this server requires a key: create one with claude-serve keys create/)
+    assert.match(
+      without.stderr,
+      /^claude-serve: this server requires a key: create one with \S+claude-serve keys create/,
+    )
     const environment = { CLAUDE_SERVE_API_KEY: 'csk_wrong' }
     const refused = await run(locked.folders, ['launch', 'opencode', '--print'], { environment })
     assert.equal(refused.stderr, 'claude-serve: this server rejects the key in CLAUDE_SERVE_API_KEY\n')

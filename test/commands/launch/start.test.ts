@@ -156,7 +156,7 @@ describe('nothing is started', () => {
     const elsewhere: TestFolders = makeFolders(t)
     const { code, stdout, stderr } = await run(elsewhere, ['launch', 'opencode', '--', 'x'], { environment })
     assert.equal(code, 1)
-    assert.match(stderr, /opencode was not started because no server responds: start one with claude-serve\n$/)
+    assert.match(stderr, /opencode was not started because no server responds: start one with \S+claude-serve\n$/)
     assert.doesNotMatch(stdout, /<x>/)
     assert.ok(existsSync(join(home, '.config/opencode/opencode.json')))
   })

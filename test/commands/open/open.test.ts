@@ -79,7 +79,7 @@ test('without a running server it says how to start one, and exits with 1', asyn
   const folders = makeFolders(t)
   for (const words of [[], ['--print'], ['--json']]) {
     const outcome = await run(folders, ['open', ...words])
-    assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
+    assertFailure(outcome, /no server is running in .*: start one with \S+claude-serve/)
     assert.equal(outcome.stdout, '')
   }
   assert.ok(!existsSync(folders.dataDir))

@@ -238,7 +238,7 @@ test('a running server prevents the installation of a service, unless it is the 
   const refused = await scene.service(words)
   assertFailure(
     refused,
-    new RegExp(`a server is already running \\(pid ${process.pid}\\): stop it with claude-serve stop`),
+    new RegExp(`a server is already running \\(pid ${process.pid}\\): stop it with \\S+claude-serve stop`),
   )
   assert.ok(!existsSync(fileOf(scene)))
   scene.answer('is-active', 'active', 0)
@@ -268,14 +268,14 @@ test('uninstall succeeds even if systemd cannot be reached, and says so', async 
   scene.answer('disable', 'Failed to connect to bus', 1)
   const { code, stdout, stderr } = await scene.service(['uninstall'])
   assert.deepEqual([code, stdout], [0, `removed ${fileOf(scene)}\n`])
-  assert.match(stderr, /Failed to connect to bus: if the server still runs, stop it with claude-serve stop/)
+  assert.match(stderr, /Failed to connect to bus: if the server still runs, stop it with \S+claude-serve stop/)
   assert.throws(() => lstatSync(link), /ENOENT/)
 })
 
 test('status: not installed, running, failed', async (t) => {
   const scene = linux(t)
   const none = await scene.service(['status'])
-  assertFailure(none, /no service is installed: .* install one with claude-serve service install/)
+  assertFailure(none, /no service is installed: .* install one with \S+claude-serve service install/)
   assert.equal(none.stdout, '')
   await scene.service(['install'])
   scene.answer('is-enabled', 'enabled', 0)

@@ -81,13 +81,13 @@ test('lists conversations by folder, text and number, and shows one with the com
     assert.deepEqual([code, stderr], [0, ''])
     assert.match(stdout, /^about apples\n/)
     assert.match(stdout, /\n {2}cost +\$0\.\d+ in 1 run of this server\n/)
-    assert.match(stdout, new RegExp(`\n {2}continue here +claude-serve chat --session ${first}\n`))
-    const [, command = ''] = /\n {2}in Claude Code +(cd .*) && claude --resume \S+\n/.exec(stdout) ?? []
+    assert.match(stdout, new RegExp(`\n {2}continue here +\\S+claude-serve chat --session ${first}\n`))
+    const [, command = ''] = /\n {2}in Claude Code +(cd .*) && \S+ --resume \S+\n/.exec(stdout) ?? []
     const shell = execFileSync('/bin/sh', ['-c', `${command} && pwd`], { env: {}, encoding: 'utf8' })
     assert.equal(shell, `${quoted}\n`)
     const session = await json<SessionReply>(folders, third)
     assert.deepEqual([session.session_id, session.cwd], [third, folders.cwd])
-    assert.match(session.resume_command ?? '', new RegExp(`claude --resume ${third}$`))
+    assert.match(session.resume_command ?? '', new RegExp(` --resume ${third}$`))
   })
 
   await t.test('one that does not exist, and an invalid id', async () => {
@@ -141,7 +141,7 @@ test('a title cannot control the terminal', async (t) => {
 })
 
 test('without a running server it says how to start one, and exits with 1', async (t) => {
-  assertFailure(await run(makeFolders(t), ['sessions']), /no server is running in .*: start one with claude-serve/)
+  assertFailure(await run(makeFolders(t), ['sessions']), /no server is running in .*: start one with \S+claude-serve/)
 })
 
 const wrong: [words: string[], message: RegExp][] = [

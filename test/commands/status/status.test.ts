@@ -22,7 +22,7 @@ const json = async (folders: TestFolders, words: string[] = [], environment: Rec
 test('without a running server it says how to start one, and exits with 1', async (t) => {
   const folders = makeFolders(t)
   const outcome = await run(folders, ['status'])
-  assertFailure(outcome, /no server is running in .*: start one with claude-serve/)
+  assertFailure(outcome, /no server is running in .*: start one with \S+claude-serve/)
   assert.ok(outcome.stderr.includes(folders.dataDir))
   assert.equal(outcome.stdout, '')
   const { code, status } = await json(folders)
@@ -133,7 +133,7 @@ test('a process that cannot be reached is shown with its number, and the command
   assert.match(stdout, /^claude-serve 9\.9\.9 does not answer at http:\/\/127\.0\.0\.1:1\n/)
   assert.match(
     stderr,
-    new RegExp(`no server responds at .*; stop it with claude-serve stop --now \\(process ${process.pid}\\)\n$`),
+    new RegExp(`no server responds at .*; stop it with \\S+claude-serve stop --now \\(process ${process.pid}\\)\n$`),
   )
 })
 
