@@ -20,6 +20,9 @@ export const oldestVersion = '2.1.326'
 /** The newest CLI that this program was tested with. Newer ones are used all the same. */
 export const newestTestedVersion = '2.1.332'
 
+/** The day of that test: no clock that is right is before it. */
+export const newestTestedOn = '2026-11-29'
+
 /**
  * How long an answer about the login stays valid while no file has changed, in milliseconds: keychains have no file.
  */
@@ -165,11 +168,16 @@ function refuseUnsafe(path: string, roots: readonly string[]): void {
   throw new UnusableClaude({ kind: 'unsafe', writable: unsafe.writable }, `${path} is not used: it ${unsafe.reason}`)
 }
 
+/** A name without a folder is one on the search path. */
+const whyNoProgram = (path: string) =>
+  isAbsolute(path)
+    ? `${path} is not an executable file; give the path of claude, or leave it out`
+    : `no command ${path} is on the PATH of the server; give the path of claude, or leave it out`
+
 async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   const { environment, roots } = choice
   const path = isAbsolute(chosen) ? chosen : (findOnPath(chosen, environment) ?? chosen)
-  if (!isProgram(path))
-    throw new UnusableClaude({ kind: 'missing' }, `${path} is not an executable file. ${howToInstall}`)
+  if (!isProgram(path)) throw new UnusableClaude({ kind: 'missing' }, `--claude-bin: ${whyNoProgram(path)}.`)
   refuseUnsafe(path, roots)
   const version = await versionOrError(path, choice)
   const why = whyNot({ path, version }, choice)
@@ -177,7 +185,7 @@ async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   if (compareVersions(version, oldestVersion) >= 0) return chooseShipped(`${path}: ${why}`, choice)
   throw new UnusableClaude(
     { kind: 'too_old', path, version },
-    `${path} is version ${version}; at least ${oldestVersion} is required. Run \`claude update\`.`,
+    `${path} is version ${version}; at least ${oldestVersion} is required. Run \`${quotedPath(path)} update\`.`,
   )
 }
 

@@ -17,7 +17,7 @@ export function examineNode(version = process.versions.node): Finding {
 }
 
 /** Looks for claude as the server does. */
-function executableOf({ config, environment }: DoctorContext, chosen: string | null): Executable {
+export function executableOf({ config, environment }: DoctorContext, chosen: string | null): Executable {
   const roots = config.cwdRoots ?? []
   return new Executable(chosen, withPathOutside(environment, roots), { roots })
 }
@@ -35,7 +35,7 @@ export async function examineClaude(context: DoctorContext): Promise<Finding[]> 
     const found = ok('claude', `claude ${version} at ${realPathOf(path)} (${origins[origin]})`)
     return origin === 'sdk' ? [found, ...(await examinePassedOver(context))] : [found]
   } catch (error) {
-    return [problem('claude', reasonOf(error), howToFix(error))]
+    return [problem('claude', reasonOf(error), await howToFix(error, context))]
   }
 }
 
@@ -47,18 +47,31 @@ async function examinePassedOver(context: DoctorContext): Promise<Finding[]> {
   if (defect?.kind !== 'too_old') return []
   const { path, version } = defect
   const text = `the claude on PATH is not used: ${path} is version ${version}; at least ${oldestVersion} is required`
-  return [warning('claude', text, updateCommand)]
+  return [warning('claude', text, 'claude update')]
 }
-
-const updateCommand = 'claude update'
 
 const defectOf = (error: unknown) => (error instanceof UnusableClaude ? error.defect : null)
 
-function howToFix(error: unknown): string {
+async function howToFix(error: unknown, context: DoctorContext): Promise<string> {
   const defect = defectOf(error)
-  if (defect?.kind === 'too_old') return updateCommand
+  if (defect?.kind === 'too_old') return `${shellWord(defect.path)} update`
   const writable = defect?.kind === 'unsafe' ? defect.writable : null
-  return writable === null ? 'npm install -g @anthropic-ai/claude-code' : `chmod go-w ${shellWord(writable)}`
+  if (writable !== null) return `chmod go-w ${shellWord(writable)}`
+  return context.config.claudeBin === null ? installCommand : howToChoose(context)
+}
+
+const installCommand = 'npm install -g @anthropic-ai/claude-code'
+
+/** The one that is named cannot be used. Another one helps only if there is one. */
+async function howToChoose(context: DoctorContext): Promise<string> {
+  const isOther = await executableOf(context, null)
+    .claude()
+    .then(
+      () => true,
+      () => false,
+    )
+  if (!isOther) return installCommand
+  return context.environment.CLAUDE_BIN ? 'unset CLAUDE_BIN' : 'leave out claude-bin: another claude can be used'
 }
 
 function realPathOf(path: string): string {

@@ -3,10 +3,14 @@
 import { processEnvironment } from '../../config/load.ts'
 import { type ExitCode, type LocationFlags, print, printJson, reasonOf, runCommand } from '../command.ts'
 import { examineClaude, examineLogin, examineNode } from './claude.ts'
+import { examineClaudeSettings } from './claude-settings.ts'
+import { examineClock } from './clock.ts'
 import { examineDatabase, examineKeys } from './database.ts'
 import { examineEnvironment } from './environment.ts'
 import { examineDisk, examineFiles, examineFolder } from './files.ts'
 import { type Check, type DoctorContext, type Finding, problem, warning } from './finding.ts'
+import { examineNetwork } from './network.ts'
+import { examineProcesses } from './processes.ts'
 import { asLines, asSummary, cleaned, startWaiting } from './report.ts'
 import { examineLocalhost, examinePort, examineServer } from './server.ts'
 import { examineSettings } from './settings.ts'
@@ -17,18 +21,22 @@ export type DoctorFlags = LocationFlags & { fix?: boolean }
 const checks: readonly Check[] = [
   { name: 'claude', doing: 'looking for claude', examine: examineClaude },
   { name: 'login', doing: 'checking the login', examine: examineLogin },
+  { name: 'claude-settings', doing: "checking Claude Code's settings", examine: examineClaudeSettings },
   { name: 'environment', doing: 'checking the environment', examine: examineEnvironment },
+  { name: 'network', doing: 'trying the proxies and addresses that are set', examine: examineNetwork },
+  { name: 'clock', doing: 'checking the clock', examine: (context) => examineClock(context) },
   { name: 'data-folder', doing: 'checking the data folder', examine: examineFolder },
   { name: 'files', doing: 'checking its files', examine: examineFiles },
   { name: 'disk', doing: 'checking the free disk space', examine: examineDisk },
   { name: 'database', doing: 'checking the database', examine: examineDatabase },
   { name: 'keys', doing: 'checking the API keys', examine: examineKeys },
   { name: 'server', doing: 'looking for a running server', examine: examineServer },
+  { name: 'processes', doing: 'looking at its processes', examine: examineProcesses },
   { name: 'port', doing: 'checking the port', examine: examinePort },
   { name: 'localhost', doing: 'resolving localhost', examine: examineLocalhost },
 ]
 
-const turn: Check = { name: 'turn', doing: 'sending a question to the scripted model', examine: examineTurn }
+const turn: Check = { name: 'turn', doing: 'sending questions to the scripted model', examine: examineTurn }
 
 const width = Math.max(...checks.map(({ name }) => name.length))
 
@@ -43,7 +51,7 @@ export function runDoctor(flags: DoctorFlags): Promise<ExitCode> {
     }
     const environment = processEnvironment()
     const { dataDir, config: file } = flags
-    const settings = examineSettings({ dataDir, config: file }, environment)
+    const settings = examineSettings({ dataDir, config: file }, environment, flags.fix === true)
     report([examineNode(), ...settings.findings])
     const context: DoctorContext = { config: settings.config, environment, appliesFixes: flags.fix === true }
     for (const check of checks) {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import type { Environment } from '../../config/sources.ts'
 import { maskSecrets } from '../../platform/redact.ts'
 import { type DoctorContext, type Finding, ok, type State } from './finding.ts'
+import { hasOwnLogin } from './own-login.ts'
 
 const check = 'environment'
 
@@ -12,6 +13,8 @@ type Rule = {
   state: State
   /** Null if this value has no effect. */
   describe(value: string, environment: Environment): string | null
+  /** The effect, and no reason to worry, if the variable belongs to the only login that there is. */
+  withoutLogin?(value: string): string
 }
 
 const always = (text: string) => () => text
@@ -26,6 +29,7 @@ const rules: readonly Rule[] = [
     names: ['ANTHROPIC_API_KEY'],
     state: 'warning',
     describe: always('is set: claude uses and bills this key, regardless of the subscription it is logged in to'),
+    withoutLogin: always('is set: claude uses and bills this key'),
   },
   {
     names: ['ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
@@ -36,6 +40,7 @@ const rules: readonly Rule[] = [
     names: ['ANTHROPIC_BASE_URL'],
     state: 'warning',
     describe: (value) => `is set: requests go to ${hostOf(value)}, with your login`,
+    withoutLogin: (value) => `is set: requests go to ${hostOf(value)}, with the login that is set for it`,
   },
   {
     names: ['CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY'],
@@ -84,17 +89,25 @@ function bypassesLoopback({ NO_PROXY, no_proxy }: Environment): boolean {
 
 const fixes: Partial<Record<string, string>> = {
   NODE_USE_ENV_PROXY: 'export NO_PROXY=127.0.0.1,localhost',
+  CLAUDECODE: 'start it in another terminal',
 }
 
-export async function examineEnvironment({ environment }: DoctorContext): Promise<Finding[]> {
-  const findings = rules.flatMap(({ names, state, describe }) =>
-    names.flatMap((name) => {
-      const value = environment[name]
-      const effect = value === undefined || value === '' ? null : describe(value, environment)
-      if (effect === null) return []
-      const fix = state === 'ok' ? null : (fixes[name] ?? `unset ${name}`)
-      return [{ check, state, message: maskSecrets(`${name} ${effect}`), fix }]
-    }),
-  )
-  return findings.length > 0 ? findings : [ok(check, 'no variable interferes')]
+export async function examineEnvironment(context: DoctorContext): Promise<Finding[]> {
+  const named = rules.flatMap((rule) => rule.names.map((name) => ({ ...rule, name })))
+  const findings = await Promise.all(named.map((rule) => examineOne(rule, context)))
+  const found = findings.filter((finding) => finding !== null)
+  return found.length > 0 ? found : [ok(check, 'no variable interferes')]
+}
+
+async function examineOne(
+  { name, state, describe, withoutLogin }: Rule & { name: string },
+  context: DoctorContext,
+): Promise<Finding | null> {
+  const value = context.environment[name]
+  const effect = value === undefined || value === '' ? null : describe(value, context.environment)
+  if (effect === null) return null
+  if (withoutLogin !== undefined && !(await hasOwnLogin(context)))
+    return ok(check, `${name} ${withoutLogin(value ?? '')}`)
+  const fix = state === 'ok' ? null : (fixes[name] ?? `unset ${name}`)
+  return { check, state, message: maskSecrets(`${name} ${effect}`), fix }
 }

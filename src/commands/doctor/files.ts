@@ -79,8 +79,9 @@ export async function examineFiles({ config: { dataDir }, appliesFixes }: Doctor
   if (!info?.isDirectory()) return [ok(check, 'none yet')]
   const found = filesBelow(dataDir)
   const wrong = found.map((path) => examineOne(check, path, appliesFixes)).filter((finding) => finding !== null)
-  const reported = wrong.slice(0, reportedMax)
-  if (wrong.length > reportedMax)
+  // Whatever is changed is reported.
+  const reported = appliesFixes ? wrong : wrong.slice(0, reportedMax)
+  if (wrong.length > reported.length)
     reported.push(problem(check, `${wrong.length - reportedMax} more like these`, ownCommand('doctor --fix')))
   return reported.length > 0 ? reported : [ok(check, `${found.length} owned by you and closed to others`)]
 }

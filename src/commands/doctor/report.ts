@@ -17,7 +17,7 @@ export const cleaned = (text: string): string => maskSecrets(text).replace(/\s+/
 
 export function asLines({ check, state, message, fix }: Finding, width: number): string[] {
   const { mark, style } = marks[state]
-  const line = `${styleText(style, mark)} ${check.replace('-', ' ').padEnd(width)}  ${cleaned(message)}`
+  const line = `${styleText(style, mark)} ${check.replaceAll('-', ' ').padEnd(width)}  ${cleaned(message)}`
   return fix === null ? [line] : [line, `${' '.repeat(width + 4)}${styleText('cyan', `→ ${cleaned(fix)}`)}`]
 }
 

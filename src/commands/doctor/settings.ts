@@ -1,5 +1,5 @@
 // The settings that the next start would use. An invalid one is reported and left out, so that everything else can still be checked.
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type LoadedConfig, loadConfig } from '../../config/load.ts'
@@ -14,7 +14,7 @@ const check = 'settings'
 type Input = { flags: Record<string, unknown>; environment: Environment }
 
 /** Throws ConfigError for an invalid flag. */
-export function examineSettings(flags: Record<string, unknown>, environment: Environment) {
+export function examineSettings(flags: Record<string, unknown>, environment: Environment, appliesFixes = false) {
   const findings: Finding[] = []
   const emptyFile = new EmptyFile()
   try {
@@ -22,7 +22,7 @@ export function examineSettings(flags: Record<string, unknown>, environment: Env
     for (;;) {
       try {
         const loaded = loadConfig({ ...input, cwd: process.cwd(), isTerminal: false })
-        findings.push(...examineFile(loaded))
+        findings.push(...examineFile(loaded, appliesFixes))
         return { config: loaded.config, findings: findings.length > 0 ? findings : [ok(check, sourceOf(loaded))] }
       } catch (error) {
         const rest = error instanceof ConfigError && !error.isWrongUsage ? withoutSource(error, input, emptyFile) : null
@@ -79,9 +79,17 @@ function sourceOf(loaded: LoadedConfig): string {
 const othersWrite = 0o022
 
 /** Anyone who can write to the file can choose the program that is run as claude. */
-function examineFile(loaded: LoadedConfig): Finding[] {
+function examineFile(loaded: LoadedConfig, appliesFixes: boolean): Finding[] {
   const file = fileOf(loaded)
   const mode = file === null ? 0 : (statSync(file, { throwIfNoEntry: false })?.mode ?? 0)
   if (file === null || (mode & othersWrite) === 0 || process.platform === 'win32') return []
-  return [warning(check, `${file} can be changed by other users`, `chmod go-w ${shellWord(file)}`)]
+  const text = `${file} can be changed by other users`
+  const fix = `chmod go-w ${shellWord(file)}`
+  if (!appliesFixes) return [warning(check, text, fix)]
+  try {
+    chmodSync(file, mode & 0o777 & ~othersWrite)
+    return [ok(check, `${text}: fixed`)]
+  } catch (error) {
+    return [warning(check, `${text}, and this cannot be fixed: ${reasonOf(error)}`, `sudo ${fix}`)]
+  }
 }

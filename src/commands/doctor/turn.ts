@@ -1,11 +1,12 @@
-// One question end to end: a separate server with the real claude and the scripted model, in folders that are removed afterwards.
-// No login is used and nothing leaves the machine.
+// Questions end to end, to an agent, a plain model and one with a tool of a client: a separate server with the real claude and the scripted
+// model, in folders that are removed afterwards. No login is used and nothing leaves the machine.
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createLogger } from '../../log/logger.ts'
+import { installation, ownCommand } from '../../platform/installation.ts'
 import type { RunningServer } from '../../server.ts'
 import type { ReadinessReply } from '../../surfaces/native/server-schemas.ts'
 import { reasonOf } from '../command.ts'
@@ -25,13 +26,7 @@ export async function examineTurn(context: DoctorContext): Promise<Finding[]> {
   try {
     return await tryTurn(context, root)
   } catch (error) {
-    return [
-      problem(
-        check,
-        `a turn with the scripted model failed: ${reasonOf(error)}`,
-        'claude-serve --demo --log-level debug',
-      ),
-    ]
+    return [problem(check, `a turn with the scripted model failed: ${reasonOf(error)}`, howToSee())]
   } finally {
     await rm(root, { recursive: true, force: true, maxRetries: 5 })
   }
@@ -42,17 +37,74 @@ async function tryTurn(context: DoctorContext, root: string): Promise<Finding[]>
   const server = await startDemo(context, root)
   const removeListeners = closeOnSignals(server)
   try {
-    const result = await askOnce(server.url)
-    if (!expected.test(result))
-      return [problem(check, `the answer is not from the scripted model: ${result.slice(0, 200)}`)]
+    for (const trial of trials) {
+      const wrong = await tryOne(server.url, trial)
+      if (wrong !== null) return [wrong]
+    }
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    const answered = ok(check, `a server, claude and the scripted model answered within ${seconds} s`)
+    const names = trials.map(({ name }) => name).join(', ')
+    const answered = ok(check, `a server, claude and the scripted model answered within ${seconds} s: ${names}`)
     return [answered, ...(await abilitiesOf(server.url))]
   } finally {
     await server.close(0)
     removeListeners()
   }
 }
+
+/** One request, and what its answer must be. `read` takes what matters from the answer. */
+type Trial = { name: string; path: string; body: object; read(answer: Answer): unknown; expected: RegExp }
+
+type Answer = {
+  result?: string
+  choices?: { message?: { content?: string | null; tool_calls?: { function?: { name?: string } }[] } }[]
+  error?: string | { message?: string }
+}
+
+const messageOf = ({ choices }: Answer) => choices?.[0]?.message
+
+const toolName = 'current_time'
+
+const tool = { type: 'function', function: { name: toolName, parameters: { type: 'object', properties: {} } } }
+
+const plainBody = (content: string) => ({ model: 'sonnet', messages: [{ role: 'user', content }] })
+
+const trials: readonly Trial[] = [
+  {
+    name: 'an agent',
+    path: '/v1/chat',
+    body: { prompt: question },
+    read: ({ result }) => result,
+    expected,
+  },
+  {
+    name: 'a plain model',
+    path: '/v1/chat/completions',
+    body: plainBody(question),
+    read: (answer) => messageOf(answer)?.content,
+    expected,
+  },
+  {
+    name: 'a tool of a client',
+    path: '/v1/chat/completions',
+    body: { ...plainBody('Use the tool'), tools: [tool] },
+    read: (answer) => messageOf(answer)?.tool_calls?.[0]?.function?.name,
+    expected: new RegExp(`^${toolName}$`),
+  },
+]
+
+/** Null if all is well. */
+async function tryOne(url: string, { name, path, body, read, expected }: Trial): Promise<Finding | null> {
+  try {
+    const value = read(await send(url, path, body))
+    if (typeof value === 'string' && expected.test(value)) return null
+    const text = `the answer is not from the scripted model: ${String(value).slice(0, 200)}`
+    return problem(check, `${name}: ${text}`, installation().upgrade)
+  } catch (error) {
+    return problem(check, `${name}: a turn with the scripted model failed: ${reasonOf(error)}`, howToSee())
+  }
+}
+
+const howToSee = () => ownCommand('--demo --port 0 --log-level debug')
 
 async function startDemo({ config, environment }: DoctorContext, root: string): Promise<RunningServer> {
   const defaultCwd = join(root, 'work')
@@ -71,16 +123,19 @@ async function startDemo({ config, environment }: DoctorContext, root: string): 
   return startServer({ ...config, ...own }, { environment, log })
 }
 
-async function askOnce(url: string): Promise<string> {
-  const response = await fetch(`${url}/v1/chat`, {
+/** Throws if the server refuses. */
+async function send(url: string, path: string, body: object): Promise<Answer> {
+  const response = await fetch(`${url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ prompt: question }),
+    body: JSON.stringify(body),
     signal: AbortSignal.timeout(timeoutMs),
   })
-  const { result, error } = (await response.json()) as { result?: string; error?: string }
-  if (result === undefined) throw new Error(error ?? `the server answered with status ${response.status}`)
-  return result
+  const answer = (await response.json()) as Answer
+  if (response.ok) return answer
+  const { error } = answer
+  const message = typeof error === 'object' ? error.message : error
+  throw new Error(message ?? `the server answered with status ${response.status}`)
 }
 
 /** What the server has found out about claude, by the requests that it makes; it takes some seconds. */
@@ -98,13 +153,11 @@ async function abilitiesOf(url: string): Promise<Finding[]> {
       return [ok('abilities', 'claude does what it says: the requests that it makes were looked at')]
     return warnings.map(({ code, message }) =>
       code === 'not_used' || code === 'defect'
-        ? problem('abilities', message, updateCommand)
-        : warning('abilities', message, updateCommand),
+        ? problem('abilities', message, installation().upgrade)
+        : warning('abilities', message, installation().upgrade),
     )
   }
 }
-
-const updateCommand = 'npm install -g claude-serve@latest @anthropic-ai/claude-code@latest'
 
 /** An interrupted check leaves no process behind. Returns a function that removes the listeners. */
 function closeOnSignals(server: RunningServer): () => void {

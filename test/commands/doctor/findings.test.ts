@@ -37,7 +37,12 @@ test('claude: one that is too old, configured and on PATH', async (t) => {
   const folders = makeFolders(t)
   const environment = { PATH: withNode }
   const chosen = contextIn(folders, { config: { claudeBin: fakeCli('old-version') }, environment })
-  assertOne(await examineClaude(chosen), 'problem', /old-version\.mjs is version 1\.0\.3; at least/, /^claude update$/)
+  assertOne(
+    await examineClaude(chosen),
+    'problem',
+    /old-version\.mjs is version 1\.0\.3; at least/,
+    /^\/.*old-version\.mjs update$/,
+  )
   const bin = join(folders.root, 'bin')
   mkdirSync(bin)
   symlinkSync(fakeCli('old-version'), join(bin, 'claude'))
@@ -78,7 +83,7 @@ test('claude: a path that reads like a fix is not taken for one', async (t) => {
   const claudeBin = join(folders.root, 'chmod go-w at least 2.1.330')
   writeFileSync(claudeBin, '')
   const context = contextIn(folders, { config: { claudeBin }, environment: { PATH: withNode } })
-  assertOne(await examineClaude(context), 'problem', /is not an executable file/, /^npm install -g @anthropic-ai/)
+  assertOne(await examineClaude(context), 'problem', /is not an executable file/, /^leave out claude-bin/)
 })
 
 test('login: nobody is logged in, which the demo does not need', async (t) => {
@@ -92,8 +97,8 @@ test('login: nobody is logged in, which the demo does not need', async (t) => {
 })
 
 for (const [fake, message] of [
-  ['well-behaved', /^the answer is not from the scripted model: Hello from the fake CLI/],
-  ['crash-mid-answer', /^a turn with the scripted model failed: Claude Code /],
+  ['well-behaved', /^an agent: the answer is not from the scripted model: Hello from the fake CLI/],
+  ['crash-mid-answer', /^an agent: a turn with the scripted model failed: Claude Code /],
 ] as const) {
   test(`turn: a claude that does not return the answer of the model (${fake})`, async (t) => {
     const folders = makeFolders(t)
@@ -113,7 +118,7 @@ const variables: [environment: Record<string, string>, state: State, message: Re
   [
     { ANTHROPIC_API_KEY: 'sk-ant-1' },
     'warning',
-    /^ANTHROPIC_API_KEY is set: claude uses and bills this key/,
+    /^ANTHROPIC_API_KEY is set: claude uses and bills this key, regardless/,
     'unset ANTHROPIC_API_KEY',
   ],
   [{ ANTHROPIC_AUTH_TOKEN: 'sk-ant-1' }, 'ok', /^ANTHROPIC_AUTH_TOKEN is set/, null],
@@ -128,7 +133,7 @@ const variables: [environment: Record<string, string>, state: State, message: Re
   [{ CLAUDE_CODE_USE_BEDROCK: '1' }, 'ok', /^CLAUDE_CODE_USE_BEDROCK is set/, null],
   [{ CLAUDE_CODE_USE_BEDROCK: '0' }, 'ok', /no variable/, null],
   [{ CLAUDE_CONFIG_DIR: '/x' }, 'ok', /in \/x$/, null],
-  [{ CLAUDECODE: '1' }, 'warning', /inside Claude Code/, 'unset CLAUDECODE'],
+  [{ CLAUDECODE: '1' }, 'warning', /inside Claude Code/, 'start it in another terminal'],
   [{ https_proxy: 'http://me:pw@proxy.example:3128' }, 'ok', /claude connects through proxy\.example:3128$/, null],
   [{ NODE_USE_ENV_PROXY: '1' }, 'warning', /use the proxy/, 'export NO_PROXY=127.0.0.1,localhost'],
   [{ NODE_USE_ENV_PROXY: '1', NO_PROXY: 'localhost, 127.0.0.1' }, 'ok', /no variable/, null],
@@ -144,9 +149,18 @@ const variables: [environment: Record<string, string>, state: State, message: Re
 
 for (const [environment, state, message, fix] of variables) {
   test(`environment: ${JSON.stringify(environment)}`, async (t) => {
-    const findings = await examineEnvironment(contextIn(makeFolders(t), { environment }))
+    // This claude is logged in whatever the variables say.
+    const own = { config: { claudeBin: fakeCli('well-behaved') }, environment: { PATH: withNode, ...environment } }
+    const findings = await examineEnvironment(contextIn(makeFolders(t), own))
     assertOne(findings, state, message, fix === null ? null : new RegExp(`^${fix}$`))
     assert.doesNotMatch(JSON.stringify(findings), /sk-ant-1|pw/)
+    // And this one only because of them: nothing is said that would end that.
+    const only = { ...own, config: { claudeBin: fakeCli('not-logged-in') } }
+    const removed = (await examineEnvironment(contextIn(makeFolders(t), only))).flatMap(({ fix }) => fix ?? [])
+    assert.deepEqual(
+      removed.filter((each) => /^unset ANTHROPIC|^unset CLAUDE_CODE_OAUTH/.test(each)),
+      [],
+    )
   })
 }
 
