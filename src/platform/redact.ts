@@ -8,25 +8,39 @@ const masked = '***'
 const start = String.raw`(?<=^|[^A-Za-z0-9]|\\[nrtbf]|\\u[0-9a-fA-F]{4}|%[0-9a-fA-F]{2}|\[[0-9;]{0,16}m)`
 const secretNames = '(?:x-api-key|api[-_]?key|proxy-authorization|authorization)'
 const scheme = String.raw`(?:(?:bearer|basic)\s+)?`
+// What a hint shows in the place of a secret: <key>, or three dots.
+const unlessShown = String.raw`(?!(?:(?:bearer|basic)\s+)?(?:<[a-z][a-z _-]{0,30}>|…)(?:["'\\\s,;&@}\])]|$))`
 
 const rules: readonly [pattern: RegExp, replacement: string][] = [
   [/-----BEGIN [A-Z0-9 ]{1,64}-----[\s\S]{0,16384}?-----END [A-Z0-9 ]{1,64}-----/g, `-----PEM ${masked}-----`],
   // The end can be missing if the text was cut.
   [/-----BEGIN [A-Z0-9 ]{1,64}-----(?:[A-Za-z0-9+/=\s]|\\[nr])*/g, `-----PEM ${masked}-----`],
   // "x-api-key": "…", and the same as two neighbors in a list of raw headers; with or without JSON escapes.
-  [new RegExp(String.raw`(${secretNames}\\*["']\s*[:=,]\s*(?:\[\s*)?\\*["']${scheme})[^"'\\]+`, 'gi'), `$1${masked}`],
-  // x-api-key: …, but not the placeholder of a hint
+  [
+    new RegExp(String.raw`(${secretNames}\\*["']\s*[:=,]\s*(?:\[\s*)?\\*["']${scheme})${unlessShown}[^"'\\]+`, 'gi'),
+    `$1${masked}`,
+  ],
+  // x-api-key: …
   [
     new RegExp(
-      String.raw`(${secretNames}\s*[:=]\s*${scheme})(?!<(?:key|code)>|(?:bearer|basic)\s)[^\s"'\\,;}\])]+`,
+      String.raw`(${secretNames}\s*[:=]\s*${scheme})${unlessShown}(?!(?:bearer|basic)\s)[^\s"'\\,;}\])]+`,
       'gi',
     ),
     `$1${masked}`,
   ],
   // ANTHROPIC_AUTH_TOKEN=… and "ANTHROPIC_AUTH_TOKEN": "…"
-  [/((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)=)[^\s"'\\,;&]+/g, `$1${masked}`],
-  [/((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)\\*["']\s*:\s*\\*["'])[^"'\\]+/g, `$1${masked}`],
-  [/([?&](?:token|key|api_key|access_token|refresh_token|secret)=)[^&\s"'#\\]+/gi, `$1${masked}`],
+  [new RegExp(String.raw`((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)=)${unlessShown}[^\s"'\\,;&]+`, 'g'), `$1${masked}`],
+  [
+    new RegExp(String.raw`((?:_|\b)(?:TOKEN|SECRET|PASSWORD|KEY)\\*["']\s*:\s*\\*["'])${unlessShown}[^"'\\]+`, 'g'),
+    `$1${masked}`,
+  ],
+  [
+    new RegExp(
+      String.raw`([?&](?:token|key|api_key|access_token|refresh_token|secret)=)${unlessShown}[^&\s"'#\\]+`,
+      'gi',
+    ),
+    `$1${masked}`,
+  ],
   [/(bearer(?:\s|%20|\\[nrt])+)[A-Za-z0-9._~+/=-]+/gi, `$1${masked}`],
   // Our own keys. The shorter prefix that lists show is not masked.
   [/csk_[A-Za-z0-9_-]{16,}/g, `csk_${masked}`],
@@ -36,7 +50,7 @@ const rules: readonly [pattern: RegExp, replacement: string][] = [
   [new RegExp(`${start}(AKIA|ASIA)[A-Z0-9]{12,}`, 'g'), `$1${masked}`],
   [new RegExp(`${start}(gh[pousr]_|github_pat_|AIza)[A-Za-z0-9_-]{16,}`, 'g'), `$1${masked}`],
   // postgres://user:password@host
-  [/(:\/\/[^\s:@/"'\\]{0,256}:)[^\s@/"'\\]{1,1024}(?=@)/g, `$1${masked}`],
+  [new RegExp(String.raw`(:\/\/[^\s:@/"'\\]{0,256}:)${unlessShown}[^\s@/"'\\]{1,1024}(?=@)`, 'g'), `$1${masked}`],
 ]
 
 export function maskSecrets(text: string): string {

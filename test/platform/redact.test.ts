@@ -29,6 +29,7 @@ const secrets: [what: string, text: string][] = [
   ['a token in a URL', `GET /v1/runs?after=1&token=${canary}&limit=2`],
   ['a JSON web token', `cookie ${jwt}`],
   ['a JSON web token that was cut', 'eyJC4nary7C4nary7C4nary7'],
+  ['a secret that begins like the placeholder of a hint', 'PASSWORD=<key>C4nary7 x-api-key: …C4nary7'],
   ['an AWS key id', 'AKIAC4NARY7C4NARY7XX'],
   ['a PEM block', pem],
   ['a PEM block in a JSON string', JSON.stringify({ pem })],
@@ -52,6 +53,11 @@ const harmless = [
   'session 6f1f6a52-3f0e-4f1e-9a53-7a1d4b1c2d3e of run_0123456789abcdef',
   'claude-sonnet-4-5-20250929 with sk-dummy',
   "send it as 'authorization: Bearer <key>' or 'x-api-key: <key>'",
+  'export CLAUDE_SERVE_API_KEY=<key>',
+  'ANTHROPIC_AUTH_TOKEN=<your token> claude-serve',
+  'curl -H "x-api-key: <key>" https://example.com/?key=<key>',
+  '{"authorization": "Bearer <key>", "api_key": "<key>", "MY_TOKEN": "…"}',
+  'postgres://user:<password>@host/runs',
 ]
 for (const text of harmless) {
   test(`"${text}" is left unchanged`, () => {
