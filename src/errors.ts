@@ -104,8 +104,12 @@ export function invalidField(field: string, problem: string, kind?: FieldErrorKi
   return new AppError('invalid_request', `${field} ${problem}`.trim(), { field }, { kind })
 }
 
-export const missingField = (field: string): AppError =>
-  invalidField(field, 'is required', 'missing_required_parameter')
+/** `misspelled`: a field of the request that was most likely meant to be this one. */
+export function missingField(field: string, misspelled: string | null = null): AppError {
+  const name = field.slice(field.lastIndexOf('.') + 1)
+  const hint = misspelled === null ? '' : `; ${misspelled} is not a field of this request: did you mean ${name}?`
+  return invalidField(field, `is required${hint}`, 'missing_required_parameter')
+}
 
 /** The answer to every request that arrives during shutdown. */
 export function shuttingDown(): AppError {

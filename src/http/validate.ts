@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { AppError, invalidField, missingField } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
+import { fieldsOf } from '../platform/json.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -87,8 +88,26 @@ export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, path:
   const issue = deepest(first)
   if (issue.code === 'unrecognized_keys') throw unknownField(issue, Object.keys(schema.shape))
   const field = [path, fieldOf(issue)].filter((part) => part !== '').join('.')
-  throw isMissing(issue, body) ? missingField(shorten(field)) : invalidField(shorten(field), issue.message)
+  if (!isMissing(issue, body)) throw invalidField(shorten(field), issue.message)
+  throw missingField(shorten(field), misspelled(issue, body, Object.keys(schema.shape)))
 }
+
+type Parent = Record<PropertyKey, unknown> | undefined
+
+/** The error for a field of a body that a schema cannot require, because it may be missing in some requests. */
+export const missingIn = <T extends z.ZodObject>(schema: T, body: unknown, field: string): AppError =>
+  missingField(field, misspelled({ path: [field] }, body, Object.keys(schema.shape)))
+
+/** The field that was most likely meant to be the missing one; null if there is none. `known`: the fields that are no mistake. */
+function misspelled({ path }: Pick<Issue, 'path'>, body: unknown, known: readonly string[]): string | null {
+  const name = path.at(-1)
+  const parent = path.slice(0, -1).reduce<unknown>((value, part) => (value as Parent)?.[part], body)
+  const others = Object.keys(fieldsOf(parent)).filter((key) => path.length > 1 || !known.includes(key))
+  return typeof name === 'string' && others.length <= othersMax ? nearestName(name, others) : null
+}
+
+/** More fields than a request has are not compared with the missing one. */
+const othersMax = 200
 
 /** A number in a query, where every value is a string. */
 export function queryInteger(min: number, max: number) {

@@ -11,11 +11,11 @@ import {
   type Translation,
 } from '../../../compat/serve-run.ts'
 import type { RunHandle } from '../../../core/runs.ts'
-import { AppError, invalidField, missingField } from '../../../errors.ts'
+import { AppError, invalidField } from '../../../errors.ts'
 import { postOnly, type RouteRequest, type RouteTable } from '../../../http/routes.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
-import { parseBody, parseQuery } from '../../../http/validate.ts'
+import { missingIn, parseBody, parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { responseNestedFields } from './fields.ts'
 import { endedResponse, openResponse, ResponseEvents, responseId } from './reply.ts'
@@ -157,10 +157,12 @@ async function translate(
   return { ...response, run: { ...response.run, requestSnapshot } }
 }
 
-function inputItems({ input, previous_response_id: previous }: ResponseRequest): InputItem[] {
+function inputItems(body: ResponseRequest): InputItem[] {
+  const { input, previous_response_id: previous } = body
   if (Array.isArray(input)) return input
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
-  throw previous ? invalidField('input', 'is required: send what follows the previous response') : missingField('input')
+  if (previous) throw invalidField('input', 'is required: send what follows the previous response')
+  throw missingIn(ResponseRequest, body, 'input')
 }
 
 /** The run is stored by now; its record is gone only if it was refused since, as that of an earlier request can be. */
