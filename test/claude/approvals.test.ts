@@ -106,6 +106,26 @@ test('remembering a command for which no rule is narrow enough does not allow ot
   assert.equal((await run.finish()).type, 'done')
 })
 
+// The rules that the CLI suggests for these do not match the call that they are for.
+for (const command of ['touch a; echo done', 'touch "a b" > out.txt', 'touch a: *']) {
+  test(`a remembered call is not requested again, whatever its form: ${command}`, async () => {
+    const remembering = new Conversation(server)
+    const run = await remembering.start(`go ${bash(command)} ${done}`)
+    await run.answer(await run.next(), { behavior: 'allow', remember: true })
+    assert.equal((await run.finish()).type, 'done')
+    const other = step({ tool: 'Bash', input: { command: `${command} > other`, description: 'more' } })
+    const same = step({ tool: 'Bash', input: { command, description: 'once more', timeout: 5000 } })
+    const again = await remembering.start(`more ${same} ${other} ${step({ text: 'ok' })}`)
+    const second = await again.next()
+    assert.equal(second.input.command, `${command} > other`)
+    await again.answer(second, { behavior: 'deny' })
+    assert.equal((await again.finish()).type, 'done')
+    const elsewhere = await new Conversation(server).start(`other ${bash(command)} ${done}`)
+    await elsewhere.answer(await elsewhere.next(), { behavior: 'deny' })
+    await elsewhere.finish()
+  })
+}
+
 for (const how of ['disconnects', 'cancels'] as const) {
   test(`a client that ${how} while an approval is pending ends the run, and the conversation can continue`, async () => {
     const run = await start(`two ${bash(`touch ${how}`)}`)

@@ -18,6 +18,8 @@ const unanswered = 'Nobody answered, so this was not allowed.'
 
 export class PermissionPrompts {
   readonly #pending = new Map<string, Pending>()
+  /** The calls that were allowed for good: the CLI suggests rules that do not match the very call that they are for. */
+  readonly #remembered = new Set<string>()
   readonly #note: (note: ApprovalNote) => void
   readonly #modes: readonly string[]
 
@@ -43,6 +45,7 @@ export class PermissionPrompts {
       blockedPath: context.blockedPath ?? null,
       suggestions: context.suggestions ?? [],
     }
+    if (this.#remembered.has(identityOf(request))) return Promise.resolve({ behavior: 'allow', updatedInput: input })
     const { promise, resolve } = Promise.withResolvers<PermissionResult>()
     this.#pending.set(request.requestId, { request, settle: resolve })
     this.#note({ type: 'ask', request })
@@ -55,7 +58,11 @@ export class PermissionPrompts {
   /** False if nothing with that id is waiting. */
   answer(requestId: string, answer: ApprovalAnswer, by: AnsweredBy): boolean {
     const pending = this.#pending.get(requestId)
-    return pending !== undefined && this.#settle(requestId, toResult(pending.request, answer, this.#modes), by)
+    if (pending === undefined) return false
+    // A call that a person has changed is another one.
+    const isForGood = answer.behavior === 'allow' && answer.remember && answer.updatedInput === null
+    if (isForGood && pending.request.kind === 'permission') this.#remembered.add(identityOf(pending.request))
+    return this.#settle(requestId, toResult(pending.request, answer, this.#modes), by)
   }
 
   /** The turn is over: no more answers will come. */
@@ -73,6 +80,13 @@ export class PermissionPrompts {
   }
 }
 
+/** The same for the same call. What a command is said to be for, and how long it may take, makes no difference to what it does. */
+function identityOf({ toolName, input }: ApprovalRequest): string {
+  const isNoMatter = (name: string) => toolName === 'Bash' && (name === 'description' || name === 'timeout')
+  const fields = Object.entries(input).filter(([name]) => !isNoMatter(name))
+  return JSON.stringify([toolName, fields.toSorted(([a], [b]) => (a < b ? -1 : 1))])
+}
+
 function toResult(request: ApprovalRequest, answer: ApprovalAnswer, modes: readonly string[]): PermissionResult {
   if (answer.behavior === 'deny') {
     return { behavior: 'deny', message: answer.message ?? 'The user did not allow this.' }
@@ -85,7 +99,7 @@ function toResult(request: ApprovalRequest, answer: ApprovalAnswer, modes: reado
 /**
  * The rules apply to the conversation only: no settings file is written. The CLI's narrow suggestions are used; a mode
  * is used only if nothing narrower is suggested and the operator allows it. If the CLI suggests nothing, a command is
- * remembered verbatim, and everything else is allowed once.
+ * remembered verbatim. Beyond the rules, the same call is not asked for again.
  */
 function toSessionRules(
   { toolName, input, suggestions }: ApprovalRequest,

@@ -56,7 +56,7 @@ export const PermissionAnswer = strict('PermissionAnswer', 'Whether the tool may
   remember: flag
     .nullish()
     .describe(
-      "With `allow`: similar calls need no permission for as long as the conversation's process lives. Default: false.",
+      "With `allow`: the same call, and those that the `suggestions` of its prompt cover, need no permission for as long as the conversation's process lives. Default: false.",
     ),
 })
 export type PermissionAnswer = z.output<typeof PermissionAnswer>
