@@ -9,6 +9,15 @@ function isOldNode(version: string): boolean {
   return major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])
 }
 
+/** Node 22 warns that SQLite is experimental, in words that mean nothing to a user. Other warnings stay. */
+function hideSqliteWarning(): void {
+  const emit = process.emitWarning
+  process.emitWarning = function (this: unknown, warning: string | Error, ...rest: unknown[]): void {
+    const text = typeof warning === 'string' ? warning : warning.message
+    if (!text.startsWith('SQLite is an experimental feature')) Reflect.apply(emit, process, [warning, ...rest])
+  }
+}
+
 /** Caches the compiled form of our files between starts, which halves the startup time. Only the owner can access the cache. */
 async function enableCodeCache(): Promise<void> {
   const [{ enableCompileCache }, { chmodSync, mkdirSync }, { homedir }, { join }] = await Promise.all([
@@ -29,6 +38,7 @@ async function enableCodeCache(): Promise<void> {
 }
 
 async function main(): Promise<number> {
+  hideSqliteWarning()
   await enableCodeCache()
   const { runProgram } = await import('./commands/program.ts')
   return runProgram()

@@ -16,12 +16,28 @@ export async function runProgram(): Promise<ExitCode> {
     exitCode = code
   })
   try {
-    await program.parseAsync()
+    await program.parseAsync(wordsOf(program), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     return error.exitCode === 0 ? 0 : 2
   }
   return exitCode
+}
+
+/** The words of the command line. `help batch run` is read as `batch run --help`, as deep as there are commands. */
+function wordsOf(program: Command): string[] {
+  const words = process.argv.slice(2)
+  const [first, ...names] = words
+  if (first !== 'help' || names.length === 0) return words
+  let command = program
+  for (const [index, name] of names.entries()) {
+    const next = command.commands.find((each) => each.name() === name || each.aliases().includes(name))
+    // A word that is no command is reported as one, but where it would be an argument it must not run anything.
+    const isArgument = command.commands.length === 0 || name.startsWith('-')
+    if (next === undefined) return [...names.slice(0, index), isArgument ? '--help' : name]
+    command = next
+  }
+  return [...names, '--help']
 }
 
 /** All commands, as they are declared. */
@@ -58,13 +74,28 @@ function addOtherCommands(program: Command, setExitCode: SetExitCode): void {
   const first = program.commands.length
   addCommands(program, setExitCode)
   for (const command of program.commands.slice(first)) {
-    const prefix = `${command.name()} `
+    const names = command.commands.map((each) => `${command.name()} ${each.name()}`)
     command
       // Only the program's own help includes the options of `serve`.
       .configureHelp({ visibleOptions: (each) => new Help().visibleOptions(each) })
-      .configureOutput({ outputError: (message, write) => write(wrongUsage(message, prefix)) })
-    for (const subcommand of command.commands) subcommand.copyInheritedSettings(command)
+      .configureOutput({ outputError: outputFor(command.name(), names) })
+    for (const subcommand of command.commands) {
+      const name = `${command.name()} ${subcommand.name()}`
+      subcommand.copyInheritedSettings(command).configureOutput({ outputError: outputFor(name, []) })
+    }
   }
+}
+
+/** `names`: of the commands that follow this one, if it is only the beginning of theirs. */
+const outputFor = (name: string, names: readonly string[]) => (message: string, write: (text: string) => void) =>
+  write(wrongUsage(clearer(message, names), `${name} `))
+
+/** An option before the command that it belongs to is unknown to what comes before that command. */
+function clearer(message: string, names: readonly string[]): string {
+  const option = /^error: unknown option '([^']+)'/.exec(message)?.[1]
+  if (option !== undefined && names.length > 0) return `error: before ${option}, say what to do: ${names.join(', ')}`
+  const required = /^error: required option '([^']+)' not specified/.exec(message)?.[1]
+  return required === undefined ? message : `error: ${required} is required`
 }
 
 function addServeOptions(command: Command): void {

@@ -5,7 +5,14 @@ import { isRunning } from '../claude/process/process-registry.ts'
 import { processEnvironment } from '../config/load.ts'
 import { installation } from '../platform/installation.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
-import { addLocationOptions, CommandError, type LocationFlags, notAccepted, settingsFor } from './command.ts'
+import {
+  addLocationOptions,
+  CommandError,
+  type LocationFlags,
+  notAccepted,
+  settingsFor,
+  UsageError,
+} from './command.ts'
 
 export type ServerFlags = LocationFlags & { url?: string }
 
@@ -66,9 +73,7 @@ export class ServerClient {
       })
     } catch (error) {
       if (signal?.aborted) throw error
-      const { cause } = error as Error
-      const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(error)
-      throw new CommandError(`no server responds at ${this.url} (${why}): ${howToStart()}`)
+      throw new CommandError(`no server responds at ${this.url} (${whyNot(error)}): ${howToStart()}`)
     }
   }
 
@@ -116,8 +121,20 @@ export class ServerRefusal extends CommandError {
   }
 }
 
+/** Why a request got no response: the system's word for it, or that of whoever refused to send it, without the name of a class. */
+function whyNot(error: unknown): string {
+  const { cause, message } = error as Error
+  if (!(cause instanceof Error)) return message
+  return 'code' in cause ? String(cause.code) : cause.message
+}
+
+/** The addresses that clients of the OpenAI API use end in `/v1`; the commands add that themselves. */
 function checkUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
-  if (url !== null && /^https?:$/.test(url.protocol)) return text.replace(/\/+$/, '')
-  throw notAccepted('--url', text, 'give an address such as http://127.0.0.1:5005')
+  const accepted = 'give an address such as http://127.0.0.1:5005'
+  if (url === null || !/^https?:$/.test(url.protocol)) throw notAccepted('--url', text, accepted)
+  if (url.username !== '' || url.password !== '')
+    throw new UsageError(`--url: an address with a name and a password is not accepted; ${accepted}`)
+  if (url.search !== '' || url.hash !== '') throw notAccepted('--url', text, accepted)
+  return text.replace(/\/+$/, '').replace(/\/v1$/, '').replace(/\/+$/, '')
 }

@@ -170,14 +170,13 @@ function refuseUnsafe(path: string, roots: readonly string[]): void {
 
 /** A name without a folder is one on the search path. */
 const whyNoProgram = (path: string) =>
-  isAbsolute(path)
-    ? `${path} is not an executable file; give the path of claude, or leave it out`
-    : `no command ${path} is on the PATH of the server; give the path of claude, or leave it out`
+  isAbsolute(path) ? `${path} is not an executable file` : `no command ${path} is on the PATH of the server`
 
 async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   const { environment, roots } = choice
   const path = isAbsolute(chosen) ? chosen : (findOnPath(chosen, environment) ?? chosen)
-  if (!isProgram(path)) throw new UnusableClaude({ kind: 'missing' }, `--claude-bin: ${whyNoProgram(path)}.`)
+  if (!isProgram(path))
+    throw new UnusableClaude({ kind: 'missing' }, `${whyNoProgram(path)}: correct --claude-bin, or leave it out.`)
   refuseUnsafe(path, roots)
   const version = await versionOrError(path, choice)
   const why = whyNot({ path, version }, choice)

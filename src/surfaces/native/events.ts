@@ -73,7 +73,7 @@ export class NativeEvents implements StreamEncoder {
   }
 
   #error(error: AppError): ChatEvent {
-    return { type: 'error', ...toErrorBody(error, this.#view.requestId) }
+    return { type: 'error', ...toErrorBody(error, this.#view.requestId, this.#view.runId) }
   }
 
   #toFullEvents(event: RunEvent): ChatEvent[] {

@@ -65,6 +65,7 @@ export const ErrorBody = z
     code: z.string().describe('The error code, for programs. Codes never change their meaning.'),
     request_id: z.string().describe('The id of the request in the log.'),
     details: record.describe('Facts for programs: `field`, `run_id`, `retry_after_s` and others.'),
+    run_id: z.string().optional().describe('The run that the request has started: see `/v1/runs/{id}`.'),
     session_id: z.string().optional().describe('The conversation that the run belonged to.'),
     cost_usd: z.number().nullable().optional().describe('What the run had cost, in US dollars.'),
     stderr: z.string().optional().describe("The end of the CLI's stderr, with secrets masked."),
@@ -253,7 +254,8 @@ export const RunReply = strict('Run', 'A run: one prompt and everything that cam
   stop_reason,
   error: z
     .looseObject({
-      error: z.string().describe(sentence),
+      message: z.string().describe(sentence),
+      error: z.string().describe('The same as `message`.'),
       code: z.string().describe(code),
       details: record.describe('Facts for programs.'),
     })

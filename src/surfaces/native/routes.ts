@@ -112,5 +112,7 @@ export const healthRoutes: RouteTable<NativeOptions> = {
 }
 
 function sendError(reply: FastifyReply, request: FastifyRequest, error: AppError): FastifyReply {
-  return reply.code(error.status).headers(errorHeaders(error)).send(toErrorBody(error, request.id))
+  const runId = reply.getHeader('x-run-id')
+  const body = toErrorBody(error, request.id, typeof runId === 'string' ? runId : null)
+  return reply.code(error.status).headers(errorHeaders(error)).send(body)
 }

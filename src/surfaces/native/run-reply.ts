@@ -38,7 +38,7 @@ export function toRunReply(record: RunRecord): RunReply {
 function errorOf({ id, end }: RunRecord): RunReply['error'] {
   if (end === null || end.outcome === 'succeeded') return null
   const { request_id: _, ...body } = toErrorBody(runFailure(end, id), '')
-  return body
+  return { message: body.error, ...body }
 }
 
 type Sums = Omit<UsageSum, 'group'>

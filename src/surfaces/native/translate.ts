@@ -72,10 +72,11 @@ const toDetails = (details: ErrorDetails) =>
   Object.fromEntries(Object.entries(details).map(([name, value]) => [snakeCase(name), value]))
 
 /** Details that an error body repeats at the top level. */
-const topLevelDetails = ['session_id', 'cost_usd', 'stderr', 'returncode', 'upstream_status']
+const topLevelDetails = ['run_id', 'session_id', 'cost_usd', 'stderr', 'returncode', 'upstream_status']
 
-export function toErrorBody(error: AppError, requestId: string): ErrorBody {
-  const details = toDetails(error.details)
+/** `runId`: the run that the request has started, which may have been refused before it knew itself. */
+export function toErrorBody(error: AppError, requestId: string, runId: string | null = null): ErrorBody {
+  const details: Record<string, unknown> = { ...(runId === null ? {} : { run_id: runId }), ...toDetails(error.details) }
   const topLevel = Object.fromEntries(
     topLevelDetails.filter((name) => name in details).map((name) => [name, details[name]]),
   )

@@ -13,6 +13,7 @@ import type { SendError } from '../../http/requested-surface.ts'
 import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/routes.ts'
 import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
+import { publicCommand } from '../../platform/installation.ts'
 import { chatNestedFields } from './chat/fields.ts'
 import { ChatChunks, type ReplyIds, toCompletion } from './chat/reply.ts'
 import { type ChatPlan, toChatRun } from './chat/request.ts'
@@ -25,8 +26,26 @@ import type { OpenaiOptions } from './shared/options.ts'
 export const sendOpenaiError: SendError = (error, _request, reply) =>
   reply.code(openaiStatus(error)).headers(openaiHeaders(error)).send(toErrorBody(error))
 
-const notSupported = (path: string) =>
-  new AppError('not_found', `${path} is not supported: use /v1/responses or /v1/chat/completions`)
+/** For what no model of Claude does, another route would be no help. */
+const otherServices: readonly [path: RegExp, text: string][] = [
+  [/^\/v1\/embeddings/, 'Claude has no embeddings: use another program or service for them, such as Ollama'],
+  [/^\/v1\/images/, 'Claude makes no images: use another service for them'],
+  [/^\/v1\/audio/, 'Claude neither hears nor speaks: use another service for that'],
+  [/^\/v1\/moderations/, 'Claude has no moderation model: use another service, or ask a model for its judgment'],
+  [/^\/v1\/fine_tuning/, 'models of Claude cannot be trained here'],
+  [/^\/v1\/(?:vector_stores|files|uploads)/, 'no files are stored: send them within the request'],
+]
+
+function notSupported(path: string): AppError {
+  if (path.startsWith('/v1/batches')) {
+    return new AppError(
+      'not_found',
+      `${path} is not supported: send a file of prompts with ${publicCommand('batch run')}`,
+    )
+  }
+  const other = otherServices.find(([pattern]) => pattern.test(path))?.[1]
+  return new AppError('not_found', `${path} is not supported: ${other ?? 'use /v1/responses or /v1/chat/completions'}`)
+}
 
 export const openaiRoutes: RouteTable<OpenaiOptions> = {
   tag: 'openai',

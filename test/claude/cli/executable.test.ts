@@ -124,7 +124,7 @@ test('a configured claude must exist, run, and be new enough: no other is used i
   )
   await assert.rejects(
     new Executable('missing', scene.environment).claude(),
-    refusal(/^missing is not an executable file/),
+    refusal(/^no command missing is on the PATH of the server: correct --claude-bin/),
   )
   const closed = makeClaude(scene, 'closed', newer, 0o644)
   await assert.rejects(new Executable(closed, scene.environment).claude(), refusal(/is not an executable file/))

@@ -31,7 +31,7 @@ async function startStub(t: { after(step: () => unknown): void }) {
 
 const wrong: [words: string[], message: RegExp][] = [
   [['-o', 'out.jsonl'], /missing required argument 'file'/],
-  [['in.jsonl'], /required option '-o, --output <file>' not specified/],
+  [['in.jsonl'], /-o, --output <file> is required/],
   [[...io, '--concurrency', '0'], /--concurrency: "0" is not accepted; give an integer from 1 to 256/],
   [[...io, '--concurrency', '257'], /give an integer from 1 to 256/],
   [[...io, '-c', '2.5'], /give an integer from 1 to 256/],

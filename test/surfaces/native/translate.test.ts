@@ -183,7 +183,7 @@ const events: [RunEvent, object[]][] = [
         code: 'claude_failed',
         request_id: 'req_1',
         details: { stderr: 'oops', returncode: 7, session_id: sessionId, cost_usd: 0.01, run_id: 'run_1' },
-        ...{ session_id: sessionId, cost_usd: 0.01, stderr: 'oops', returncode: 7 },
+        ...{ run_id: 'run_1', session_id: sessionId, cost_usd: 0.01, stderr: 'oops', returncode: 7 },
       },
     ],
   ],
@@ -224,6 +224,7 @@ test('a run without a session has no session_id in its error', () => {
     code: 'timeout',
     request_id: 'req_1',
     details: { cost_usd: null, run_id: 'run_1' },
+    run_id: 'run_1',
     cost_usd: null,
   })
 })
@@ -239,7 +240,7 @@ const details: [ErrorDetails, details: object, topLevel: object][] = [
   [{ stderr: '' }, { stderr: '' }, { stderr: '' }],
   [{ returncode: null }, { returncode: null }, { returncode: null }],
   [{ upstreamStatus: 529 }, { upstream_status: 529 }, { upstream_status: 529 }],
-  [{ runId: 'r', someOtherFact: { keptAsIs: 1 } }, { run_id: 'r', some_other_fact: { keptAsIs: 1 } }, {}],
+  [{ runId: 'r', someOtherFact: { keptAsIs: 1 } }, { run_id: 'r', some_other_fact: { keptAsIs: 1 } }, { run_id: 'r' }],
 ]
 for (const [errorDetails, inDetails, topLevel] of details) {
   test(`details ${JSON.stringify(errorDetails)} are sent in snake case, with ${JSON.stringify(topLevel)} repeated at the top level`, () => {
