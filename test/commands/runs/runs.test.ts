@@ -119,7 +119,7 @@ test('wrong usage is exit 2, and what does not exist is exit 1', async (t) => {
   const { folders } = server
   assertWrongUsage(
     await run(folders, ['runs', 'shw', runId]),
-    'runs',
+    'runs list',
     /unknown command|too many arguments|no command runs shw/,
   )
   assertWrongUsage(await run(folders, ['runs', 'shw']), 'runs', /there is no command runs shw/)
