@@ -74,7 +74,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: options.bodyBytesMax,
-    rewriteUrl: ({ url = '' }) => canonicalUrl(url),
+    rewriteUrl: ({ url = '', headers }) => canonicalUrl(url, headers),
     genReqId: (request) => clientRequestId(request.headers) ?? newRequestId(),
     // Bodies are validated by zod (validate.ts). Fastify would load two compilers of JSON Schemas at start.
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
@@ -172,8 +172,9 @@ function guard(
     if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)
     refuseKeysInUrl(target)
     if (request.is404) throw routeError(app, request, reply)
-    const { scope = 'admin' } = request.routeOptions.config
+    const { scope = 'admin', refusal } = request.routeOptions.config
     request.caller = (await callers?.identify(request, scope, origin !== null)) ?? anonymousCaller
+    if (refusal !== undefined) throw refusal(target.split('?')[0] ?? target)
     checkBodyType(request.raw)
   })
 }

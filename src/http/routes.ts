@@ -15,6 +15,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: RouteScope
     mayBeEmpty?: boolean
+    /** Why the route is not supported: it answers so whatever its body is. The argument is the path as the client sent it. */
+    refusal?: (path: string) => AppError
   }
 }
 
@@ -53,6 +55,8 @@ type Registered<Options> = {
   isShared?: true
   /** Whether a body may be empty although it is declared as JSON. */
   mayBeEmpty?: true
+  /** See the route's configuration. */
+  refusal?: (path: string) => AppError
   handler(options: Options, request: RouteRequest, reply: FastifyReply): unknown
 }
 
@@ -72,11 +76,11 @@ export function registerRoutes<Options>(
   { tag, scope, routes, refusals = [] }: RouteTable<Options>,
   options: Options,
 ): void {
-  for (const { method, path, handler, isShared, mayBeEmpty = false, ...row } of [...routes, ...refusals]) {
+  for (const { method, path, handler, isShared, mayBeEmpty = false, refusal, ...row } of [...routes, ...refusals]) {
     app.route({
       method: method === 'ALL' ? app.supportedMethods : method,
       url: path,
-      config: { scope: row.scope ?? scope, mayBeEmpty },
+      config: { scope: row.scope ?? scope, mayBeEmpty, ...(refusal === undefined ? {} : { refusal }) },
       ...(isShared ? { constraints: { surface: tag } } : {}),
       handler: (request, reply) => handler(options, request as RouteRequest, reply),
     })
@@ -98,8 +102,9 @@ export const refuse = (path: string, error: (path: string) => AppError, isShared
   method: 'ALL',
   path,
   ...(isShared ? { isShared } : {}),
-  async handler(_options, { originalUrl }) {
-    throw error(originalUrl.split('?')[0] ?? path)
+  refusal: error,
+  async handler() {
+    throw error(path)
   },
 })
 

@@ -25,6 +25,15 @@ for (const [url, canonical] of spellings) {
   })
 }
 
+test("Anthropic's SDK finds nothing where its own sessions would be", () => {
+  const headers = { 'anthropic-version': '2023-06-01' }
+  for (const url of ['/v1/sessions', '/v1/sessions?limit=1', '/v1//sessions/s_1/events']) {
+    assert.notEqual(canonicalUrl(url, headers), url)
+    assert.equal(canonicalUrl(url, { 'x-api-key': 'k' }), url)
+  }
+  assert.equal(canonicalUrl('/v1/messages', headers), '/v1/messages')
+})
+
 for (const url of [
   '',
   '*',

@@ -101,7 +101,7 @@ const chatApi: CompatApi<ChatRequest, ChatPlan> = {
   parse: (body) => parseBody(ChatRequest, body),
   translate: toChatRun,
   nestedFields: chatNestedFields,
-  schemaParam: () => 'response_format.json_schema.schema',
+  schemaParam: ({ schemaParam }) => schemaParam,
   toReply: (answer, plan, run) => toCompletion(answer, plan, idsOf(run)),
   encoder(plan, run) {
     const chunks = new ChatChunks(plan, idsOf(run))

@@ -56,6 +56,7 @@ test('a single message is a plain run without thinking, with an empty system pro
     plain: plainOptions,
     surface: 'anthropic',
     approvals: false,
+    persist: false,
     isAuxiliary: false,
   })
   assert.deepEqual(read({}).ignored, [])

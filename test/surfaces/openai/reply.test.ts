@@ -21,6 +21,7 @@ const planWith = (fields: Partial<ChatPlan> = {}): ChatPlan => ({
   showsThinking: false,
   format: 'text',
   formatParam: 'response_format',
+  schemaParam: 'response_format.json_schema.schema',
   includeUsage: false,
   metadata: null,
   ...fields,

@@ -47,6 +47,7 @@ test('a single message is a plain run with an empty system prompt and no history
     plain: noPlainOptions,
     surface: 'openai',
     approvals: false,
+    persist: false,
     isAuxiliary: false,
   })
 })
@@ -257,6 +258,12 @@ test('a schema goes to the CLI, a JSON object is requested by an instruction', (
   const schema = { type: 'object', properties: { a: { type: 'string' } } }
   const strict = read({ response_format: { type: 'json_schema', json_schema: { name: 'x', strict: true, schema } } })
   assert.deepEqual([strict.run.options.jsonSchema, strict.plan.format], [schema, 'json_schema'])
+  const beside = read({ response_format: { type: 'json_object', schema } })
+  assert.deepEqual([beside.run.options.jsonSchema, beside.plan.format], [schema, 'json_schema'])
+  assert.deepEqual(
+    [strict.plan.schemaParam, beside.plan.schemaParam],
+    ['response_format.json_schema.schema', 'response_format.schema'],
+  )
   for (const format of [{ type: 'json_object' }, { type: 'json_schema', json_schema: { name: 'x' } }]) {
     const { run, plan } = read({ response_format: format })
     assert.equal(run.options.jsonSchema, null)

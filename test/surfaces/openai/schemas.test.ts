@@ -254,6 +254,8 @@ const hello = { model, messages: fromUser('hi') }
 /** A failure of the model's API that the CLI does not retry by itself. */
 const failing = (status: number) => ({ model, messages: user({ status, headers: { 'x-should-retry': 'false' } }) })
 
+const form = { 'content-type': 'multipart/form-data; boundary=x' }
+
 const failures: [what: string, status: number, ask: () => Promise<Response>][] = [
   ['a body that is not JSON', 400, () => post('{"model":')],
   ['a request without messages', 400, () => post({ model })],
@@ -264,6 +266,7 @@ const failures: [what: string, status: number, ask: () => Promise<Response>][] =
   ['an unknown model', 404, () => post({ ...hello, model: 'gpt-unheard-of' })],
   ['the lookup of an unknown model', 404, () => get('/v1/models/gpt-unheard-of')],
   ['a route of the vendor that is not supported', 404, () => post({ model, input: 'hi' }, {}, '/v1/embeddings')],
+  ['a file for a route that is not supported', 404, () => post('--x--', form, '/v1/audio/transcriptions')],
   ['a method that is not allowed', 405, () => get('/v1/chat/completions')],
   ['a body of another type', 415, () => post('hi', { 'content-type': 'text/plain' })],
   ["a limit of the model's API", 429, () => post(failing(429))],

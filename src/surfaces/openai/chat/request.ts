@@ -18,6 +18,8 @@ import { readTools, type ToolOffer } from './tools.ts'
 export type ChatPlan = AnswerPlan & {
   model: string
   isLegacy: boolean
+  /** Where the schema of the answer stands in the body. */
+  schemaParam: string
   includeUsage: boolean
   metadata: Record<string, string> | null
 }
@@ -58,6 +60,7 @@ export function toChatRun(body: ChatRequest, resolved: ResolvedModel): Translati
       showsThinking: reasoning.isShown,
       format: json.format,
       formatParam: 'response_format',
+      schemaParam: `response_format.${body.response_format?.type === 'json_schema' ? 'json_schema.' : ''}schema`,
       includeUsage: body.stream_options?.include_usage === true,
       metadata: body.metadata ?? null,
     },
@@ -98,9 +101,8 @@ export const objectInstruction = 'Answer with one JSON object and nothing else: 
 
 function jsonFormat({ response_format: format }: ChatRequest): JsonFormat {
   if (!format || format.type === 'text') return { format: 'text', schema: null, instruction: null }
-  if (format.type === 'json_schema' && format.json_schema.schema) {
-    return { format: 'json_schema', schema: format.json_schema.schema, instruction: null }
-  }
+  const schema = format.type === 'json_schema' ? format.json_schema.schema : format.schema
+  if (schema) return { format: 'json_schema', schema, instruction: null }
   return { format: 'json_object', schema: null, instruction: objectInstruction }
 }
 

@@ -105,16 +105,20 @@ const toolChoice = z.union(
 )
 export type ToolChoice = z.output<typeof toolChoice>
 
+const jsonSchema = z.record(z.string(), z.unknown(), must('a JSON Schema, as an object'))
+
 const responseFormat = z.discriminatedUnion(
   'type',
   [
-    z.looseObject({ type: z.enum(['text', 'json_object']) }),
+    z.looseObject({ type: z.literal('text') }),
+    // Some programs send a schema along, which OpenAI's API does not name there.
+    z.looseObject({ type: z.literal('json_object'), schema: jsonSchema.nullish() }),
     z.looseObject({
       type: z.literal('json_schema'),
       json_schema: z.looseObject(
         {
           name: text.nullish(),
-          schema: z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')).nullish(),
+          schema: jsonSchema.nullish(),
         },
         must('an object with name and schema'),
       ),

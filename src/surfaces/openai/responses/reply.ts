@@ -53,6 +53,16 @@ const unfinished: Progress = {
   usage: null,
 }
 
+/** OpenAI's API returns these fields of a function whether they were sent or not. */
+function withEveryField(tool: Record<string, unknown>): Record<string, unknown> {
+  return tool.type === 'function' ? { description: null, strict: null, ...tool } : tool
+}
+
+function formatOf({ text }: ResponsePlan['request']['body']): Record<string, unknown> {
+  const format = text?.format ?? { type: 'text' }
+  return format.type === 'json_schema' ? { description: null, ...format } : format
+}
+
 function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseFacts, progress: Progress): Response {
   const { body, model } = request
   return {
@@ -75,9 +85,9 @@ function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseF
     top_p: body.top_p ?? 1,
     presence_penalty: 0,
     frequency_penalty: 0,
-    text: { format: body.text?.format ?? { type: 'text' }, verbosity: body.text?.verbosity ?? 'medium' },
+    text: { format: formatOf(body), verbosity: body.text?.verbosity ?? 'medium' },
     tool_choice: body.tool_choice ?? 'auto',
-    tools: body.tools ?? [],
+    tools: (body.tools ?? []).map(withEveryField),
     top_logprobs: body.top_logprobs ?? 0,
     truncation: 'disabled',
     metadata: body.metadata ?? {},

@@ -120,7 +120,7 @@ export function planOf(request: ResponsePlan['request'], offer = readOffer(reque
     showsThinking: true,
     showsSummary,
     includesThinking,
-    format: body.text?.format?.type ?? 'text',
+    format: schemaOf(body) === null ? (body.text?.format?.type ?? 'text') : 'json_schema',
     formatParam: 'text.format',
   }
 }
@@ -129,7 +129,10 @@ export function planOf(request: ResponsePlan['request'], offer = readOffer(reque
 const ignoredVerbosity = ({ text }: ResponseRequest): string[] =>
   text?.verbosity && text.verbosity !== 'medium' ? ['text.verbosity'] : []
 
-const schemaOf = ({ text }: ResponseRequest) => (text?.format?.type === 'json_schema' ? text.format.schema : null)
+function schemaOf({ text }: ResponseRequest): Record<string, unknown> | null {
+  const format = text?.format
+  return !format || format.type === 'text' ? null : (format.schema ?? null)
+}
 
 function plainOptions(
   body: ResponseRequest,

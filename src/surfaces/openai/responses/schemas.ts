@@ -76,14 +76,18 @@ const toolChoice = z.union(
 )
 export type ToolChoice = z.output<typeof toolChoice>
 
+const jsonSchema = z.record(z.string(), z.unknown(), must('a JSON Schema, as an object'))
+
 const format = z.discriminatedUnion(
   'type',
   [
-    z.looseObject({ type: z.enum(['text', 'json_object']) }),
+    z.looseObject({ type: z.literal('text') }),
+    // Some programs send a schema along, which OpenAI's API does not name there.
+    z.looseObject({ type: z.literal('json_object'), schema: jsonSchema.nullish() }),
     z.looseObject({
       type: z.literal('json_schema'),
       name: text.nullish(),
-      schema: z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')),
+      schema: jsonSchema,
     }),
   ],
   must('text, json_object or json_schema'),

@@ -183,7 +183,7 @@ test('a response has every field that clients expect', () => {
     frequency_penalty: 0,
     text: { format: { type: 'text' }, verbosity: 'medium' },
     tool_choice: 'auto',
-    tools,
+    tools: [{ ...look, description: null, strict: null }, ...tools.slice(1)],
     top_logprobs: 0,
     truncation: 'disabled',
     usage: {
@@ -218,6 +218,22 @@ test('a response repeats the fields of its request', () => {
     top_logprobs: 2,
   }
   assert.partialDeepStrictEqual(Response.parse(openResponse(planFrom(requested), facts, 'queued')), requested)
+})
+
+test('a function and a format have every field, whether it was sent or not', () => {
+  const schema = { type: 'object' }
+  const format = { type: 'json_schema', name: 'x', schema }
+  const { tools: returned, text } = whole(planFrom({ text: { format } }), [], { structuredOutput: {} })
+  assert.deepEqual(returned, [{ ...look, description: null, strict: null }, sql, tools[2]])
+  assert.deepEqual(text.format, { ...format, description: null })
+  const described = { ...look, description: 'Looks.', strict: true }
+  assert.deepEqual(whole(planFrom({ tools: [described] }), []).tools, [described])
+})
+
+test('a schema beside json_object counts', () => {
+  const schema = { type: 'object' }
+  assert.equal(planFrom({ text: { format: { type: 'json_object', schema } } }).format, 'json_schema')
+  assert.equal(planFrom({ text: { format: { type: 'json_object' } } }).format, 'json_object')
 })
 
 test('text is one item with one part, and its events are in order', () => {

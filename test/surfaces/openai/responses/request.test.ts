@@ -29,6 +29,7 @@ test('a single prompt is a plain run with an empty system prompt and no history'
     plain: noPlainOptions,
     surface: 'openai',
     approvals: false,
+    persist: false,
     isAuxiliary: false,
     background: false,
   })
