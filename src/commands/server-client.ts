@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { isRunning } from '../claude/process/process-registry.ts'
 import { processEnvironment } from '../config/load.ts'
-import { installation } from '../platform/installation.ts'
+import { ownCommand } from '../platform/installation.ts'
 import { readServerAddress, type ServerAddress } from '../platform/server-address.ts'
 import {
   addLocationOptions,
@@ -35,7 +35,7 @@ export async function serverOf(dataDir: string): Promise<ServerAddress | null> {
 export const runningServer = (flags: LocationFlags): Promise<ServerAddress | null> =>
   serverOf(settingsFor(flags).dataDir)
 
-const howToStart = () => `start one with ${installation().call}, or pass its address with --url`
+const howToStart = () => `start one with ${ownCommand('start')}, or pass its address with --url`
 
 type RequestOptions = { body?: object; headers?: Record<string, string>; signal?: AbortSignal }
 

@@ -189,7 +189,7 @@ test('without a server it reports that and creates no files', async (t) => {
   assert.deepEqual([missing.code, missing.stdout], [1, ''])
   assert.match(
     missing.stderr,
-    /^claude-serve: no server is running in .*: start one with \S+claude-serve, or pass its address/,
+    /^claude-serve: no server is running in .*: start one with \S+claude-serve start, or pass its address/,
   )
   const elsewhere = await batch(folders, [...io, '--url', 'http://127.0.0.1:9'])
   assert.equal(elsewhere.code, 1)
