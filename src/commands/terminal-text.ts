@@ -14,10 +14,14 @@ export function inert(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, symbolOf)
 }
 
-/** One line, also without characters that change the text direction. */
+/** The same, also without characters that change the text direction: what is shown is what it says. */
+export function literal(text: string): string {
+  return inert(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+}
+
+/** The same in one line. */
 export function oneLine(text: string): string {
-  const flat = text.replace(/[\s\u2028\u2029]+/g, ' ').trim()
-  return inert(flat).replace(/[\u202a-\u202e\u2066-\u2069]/g, '\ufffd')
+  return literal(text.replace(/[\s\u2028\u2029]+/g, ' ').trim())
 }
 
 /** Quotes a text as one word of a shell, if necessary. */

@@ -13,6 +13,11 @@ export const ctrlD = '\u0004'
 export const up = '\u001b[A'
 export const enter = '\r'
 
+export type TypingOptions = RunOptions & {
+  /** A file that stdout is written to; the terminal by default. */
+  stdout?: string
+}
+
 export class Typing {
   readonly child: ChildProcess
   readonly #exit: Promise<number | string | null>
@@ -21,10 +26,11 @@ export class Typing {
   /** The part of `raw` that was waited for. */
   #seen = 0
 
-  constructor(folders: TestFolders, words: readonly string[], options: RunOptions = {}) {
+  constructor(folders: TestFolders, words: readonly string[], options: TypingOptions = {}) {
     const { NO_COLOR, ...plain } = environmentOf(folders)
+    const redirection = options.stdout === undefined ? '' : ` > ${quoted(options.stdout)}`
     // The terminal is as wide as the longest line, so that none is wrapped.
-    const command = `stty cols 2000 rows 50; exec ${[process.execPath, cli, ...words].map(quoted).join(' ')}`
+    const command = `stty cols 2000 rows 50; exec ${[process.execPath, cli, ...words].map(quoted).join(' ')}${redirection}`
     this.child = spawn('script', ['-qefc', command, '/dev/null'], {
       cwd: options.cwd ?? folders.cwd,
       env: { ...plain, TERM: 'xterm', SHELL: '/bin/sh', ...options.environment },
@@ -80,7 +86,7 @@ export function startTyping(
   t: TestContext,
   folders: TestFolders,
   words: readonly string[],
-  options?: RunOptions,
+  options?: TypingOptions,
 ): Typing {
   const typing = new Typing(folders, words, options)
   t.after(async () => {

@@ -32,10 +32,13 @@ const commands: Record<
   exit: { usage: '/exit', description: 'leave; so does Ctrl-D', run: ({ conversation }) => conversation.leave() },
 }
 
+/** Names that other programs use. */
+const synonyms: Record<string, string> = { quit: 'exit', clear: 'new' }
+
 /** Null for a prompt. A path, as in `/etc/hosts is empty`, is none. */
 export function parseSlashCommand(text: string): SlashCommand | null {
   const [, name, argument = ''] = /^\s*\/([a-z-]+)(?:\s+(.*))?\s*$/.exec(text) ?? []
-  return name === undefined ? null : { name, argument: argument.trim() }
+  return name === undefined ? null : { name: synonyms[name] ?? name, argument: argument.trim() }
 }
 
 /** Throws CommandError if there is no such command. */

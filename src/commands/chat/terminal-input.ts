@@ -23,9 +23,10 @@ class MutableOutput extends Writable {
     return this.#stream.columns
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.isMuted) return done()
-    this.#stream.write(chunk, done)
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    if (!this.isMuted) this.#stream.write(chunk)
+    // At once: what waited here would be shown, or not, by a later state.
+    done()
   }
 }
 

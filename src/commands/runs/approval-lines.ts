@@ -1,6 +1,6 @@
 // What a run waits for, as lines for people: a permission with the input of the tool, or questions with their options. Pure.
 import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
-import { inert, oneLine } from '../terminal-text.ts'
+import { literal, oneLine } from '../terminal-text.ts'
 import { parseQuestions, type Question } from './questions.ts'
 
 export type Permission = Extract<ChatEvent, { type: 'permission_request' }>
@@ -23,8 +23,10 @@ export function permissionAsLines({ tool_name, input, description, blocked_path 
 }
 
 function showValue(value: unknown): string {
-  const text = inert(typeof value === 'string' ? value : JSON.stringify(value)).replaceAll('\n', '\n    ')
-  return text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}… (${text.length} characters)` : text
+  const text = literal(typeof value === 'string' ? value : JSON.stringify(value)).replaceAll('\n', '\n    ')
+  return text.length > valueLengthMax
+    ? `${text.slice(0, valueLengthMax)}…\n    (the first ${valueLengthMax} of ${text.length} characters; claude-serve runs show --json shows all)`
+    : text
 }
 
 /** The first line is the question. */

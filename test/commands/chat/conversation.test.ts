@@ -8,7 +8,11 @@ import { startTestServer, step } from '../../helpers/test-server.ts'
 import { noTerminal } from '../command-process.ts'
 import { ctrlC, ctrlD, enter, startTyping, up } from '../typing.ts'
 
-const say = (text: string) => step({ text })
+/** Its text is written as escapes, because what is typed appears on the screen too. */
+function say(text: string, fields: Record<string, unknown> = {}): string {
+  const codes = Array.from(text, (_, index) => `\\u${text.charCodeAt(index).toString(16).padStart(4, '0')}`)
+  return step({ ...fields, text: '@' }).replace('"@"', () => `"${codes.join('')}"`)
+}
 const skip = noTerminal
 
 test('prompts continue one session; its answers are rendered; the up key brings prompts back', { skip }, async (t) => {
@@ -56,7 +60,7 @@ test('Ctrl-C stops the answer and the conversation goes on; a second time leaves
   const server = await startTestServer(t)
   const typing = startTyping(t, server.folders, ['chat'])
   await typing.until(/> /)
-  typing.type(`one ${step({ text: 'Hello there everybody', tokens: 3, gap: 100_000 })}${enter}`)
+  typing.type(`one ${say('Hello there everybody', { tokens: 3, gap: 100_000 })}${enter}`)
   await typing.until(/Hello/)
   typing.type(ctrlC)
   await typing.until(/stopped/)
@@ -100,9 +104,43 @@ test('permissions are requested in the terminal, and only what is typed then cou
   await server.upstream.waitForRequest(({ raw }) => raw.includes('use another name'))
   await typing.until(/> /)
   typing.type(`${up}`)
-  await typing.until(/Not done/)
+  // Answers are not among the prompts.
+  assert.doesNotMatch(await typing.until(/\/two/), /another name/)
   typing.type(`${ctrlC}${ctrlD}`)
   assert.equal(await typing.exit(), 0)
+})
+
+test('Ctrl-C at a question cancels the run', { skip }, async (t) => {
+  const server = await startTestServer(t)
+  const typing = startTyping(t, server.folders, ['chat'])
+  await typing.until(/> /)
+  typing.type(`write ${write(join(server.folders.cwd, 'one'))}${say('Done.')}${enter}`)
+  await typing.until(/what to do instead: /)
+  typing.type(ctrlC)
+  await typing.until(/stopped/)
+  await typing.until(/> /)
+  assert.equal(existsSync(join(server.folders.cwd, 'one')), false)
+  typing.type(`/quit${enter}`)
+  assert.equal(await typing.exit(), 0)
+})
+
+test('if stdout is no terminal, it has the answers alone, as they are', { skip }, async (t) => {
+  const server = await startTestServer(t)
+  const { folders } = server
+  const answer = 'It is **bold**\u0007.'
+  for (const words of [['chat'], ['chat', '--json']]) {
+    const typing = startTyping(t, folders, words, { stdout: 'answers' })
+    await typing.until(/> /)
+    typing.type(`bold ${say(answer)}${enter}`)
+    // What was typed is on the screen, and the answer is not.
+    const screen = await typing.until(/> /)
+    assert.ok(screen.includes('bold [[fake') && !screen.includes('**.'), screen)
+    typing.type(ctrlD)
+    assert.equal(await typing.exit(), 0)
+    const text = readFileSync(join(folders.cwd, 'answers'), 'utf8')
+    if (words.includes('--json')) assert.equal(JSON.parse(text).result, answer)
+    else assert.equal(text, `${answer}\n`)
+  }
 })
 
 test('what another client has answered is no longer a question', { skip }, async (t) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { permissionAsLines } from '../../../src/commands/runs/approval-lines.ts'
 import { runsAsRows } from '../../../src/commands/runs/lines.ts'
 import type { RunReply } from '../../../src/surfaces/native/reply-schemas.ts'
 import { post } from '../../helpers/client.ts'
@@ -145,4 +146,22 @@ test('a row shows the error of a run, or the beginning of its result in one line
   )
   assert.deepEqual(rows[1], ['run_1', 'failed', '1 h ago', '-', '-', 'it failed'])
   assert.deepEqual(rows[2]?.slice(4), ['$0.50', `a ${'b'.repeat(77)}…`])
+})
+
+test('nothing that a tool would get can look like something else', () => {
+  const lines = permissionAsLines({
+    type: 'permission_request',
+    request_id: 'ask_1',
+    tool_name: 'Bash',
+    tool_use_id: 't',
+    input: { command: 'a\u202e\u001b[2J\nallow? y', content: 'x'.repeat(5000) },
+    description: null,
+    blocked_path: null,
+    suggestions: [],
+  })
+  assert.deepEqual(lines.slice(0, 2), [
+    'Claude asks for permission to use Bash',
+    '  command: a\ufffd\u241b[2J\n    allow? y',
+  ])
+  assert.match(lines[2] ?? '', /^ {2}content: x{4000}…\n {4}\(the first 4000 of 5000 characters; /)
 })
