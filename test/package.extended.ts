@@ -55,7 +55,7 @@ async function pack(stage: string): Promise<string> {
   return join(stage, packed.filename)
 }
 
-const folders = ['docs/clients', 'web']
+const folders = ['docs/clients', 'man', 'web']
 const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'openapi.json', 'package.json']
 
 const filesBelow = (folder: string) =>
