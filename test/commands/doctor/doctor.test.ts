@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { isRoot, nobody, whyNotAsNobody } from '../../helpers/other-user.ts'
 import { makeFolders, startTestServer, type TestFolders } from '../../helpers/test-server.ts'
 import { cli } from '../command-process.ts'
 import { doctor, environmentFor, examine, findingOf, inState } from './process.ts'
@@ -121,16 +122,17 @@ test('without claude, and with the port in use, it still reports everything else
   assert.equal(findingOf(findings, 'port').message, `127.0.0.1:${port} is in use by another program`)
 })
 
-test('with a data folder that is not writable it still reports everything else', { timeout: 90_000 }, async (t) => {
+test('with a data folder that is not writable it still reports everything else', {
+  timeout: 90_000,
+  skip: whyNotAsNobody(),
+}, async (t) => {
   const folders = makeFolders(t)
   environmentFor(folders)
   mkdirSync(folders.dataDir, { mode: 0o500 })
-  const isAdministrator = process.getuid?.() === 0
-  const nobody = 65534
-  if (isAdministrator) {
+  if (isRoot) {
     for (const path of ['.', 'home', 'work', 'data', 'tmp']) chownSync(join(folders.root, path), nobody, nobody)
   }
-  const whom = isAdministrator ? { uid: nobody, gid: nobody } : null
+  const whom = isRoot ? { uid: nobody, gid: nobody } : null
   const findings = await examine(folders, 1, noClaude, { whom })
   assert.deepEqual(inState(findings, 'problem'), ['claude', 'data-folder'], JSON.stringify(findings))
   // Nothing can be said about what claude can do.
