@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Command } from 'commander'
+import { parse } from 'yaml'
 import { examples, passedOn, sampleOf } from '../scripts/config-document.ts'
 import { childEnvironment } from '../src/claude/cli/environment.ts'
 import { sdkExecutable } from '../src/claude/cli/executable.ts'
@@ -134,14 +135,20 @@ test('the Dockerfile installs from the lock file, and runs no scripts of the pac
   )
   const stage = named('FROM').find(({ text }) => text.endsWith(` AS ${shipped}`))?.stage
   assert.deepEqual(
-    installs.filter((each) => each.stage === stage).map(({ line }) => line),
-    ['npm ci --omit=dev --ignore-scripts'],
+    installs.map((each) => [each.line, each.stage]),
+    [['npm ci --ignore-scripts', stage]],
   )
+  // What only the build needs is not shipped.
+  assert.ok(named('RUN', stage).at(-1)?.text.endsWith('npm prune --omit=dev --ignore-scripts'))
 })
 
 test('the container runs as an ordinary user, contains no secret, and has a Node that is new enough', () => {
   assert.equal(named('USER', lastStage).at(-1)?.text, 'node')
-  for (const { text } of named('FROM')) assert.match(text, /^node:24-slim(?: AS \w+)?$/)
+  assert.deepEqual(
+    named('ARG').map(({ text, stage }) => [text, stage]),
+    [['NODE_IMAGE=node:24-slim', 0]],
+  )
+  for (const { text } of named('FROM')) assert.match(text, /^\$\{NODE_IMAGE\}(?: AS \w+)?$/)
   const names = [...named('ENV'), ...named('ARG')].flatMap(({ text }) => text.match(/\b[A-Z][A-Z0-9_]*(?==)/g) ?? [])
   const known = Object.values(configOptions).map(({ environment }) => environment)
   for (const name of names) {
@@ -156,9 +163,53 @@ test('the container runs as an ordinary user, contains no secret, and has a Node
   for (const name of ['CLAUDE_CONFIG_DIR', 'CLAUDE_SERVE_DATA_DIR']) assert.ok(volumes.includes(values[name]), name)
 })
 
+const lint: [what: string, holds: (instruction: Instruction) => boolean][] = [
+  ['nothing is fetched but by a package manager', ({ word, text }) => word !== 'ADD' && !/\b(?:curl|wget)\b/.test(text)],
+  ['packages of the system are as few as possible', ({ text }) => !text.includes('apt-get install') || text.includes('--no-install-recommends')],
+  ['no list of packages stays', ({ text }) => !text.includes('apt-get update') || text.includes('rm -rf /var/lib/apt/lists/*')],
+  ['nothing runs as root by sudo', ({ text }) => !/\bsudo\b/.test(text)],
+  ['signals reach the program', ({ word, text }) => !['ENTRYPOINT', 'CMD'].includes(word) || Array.isArray(JSON.parse(text))],
+  ['folders are absolute', ({ word, text }) => word !== 'WORKDIR' || text.startsWith('/')],
+] // biome-ignore format: a table reads better with a line for each
+for (const [what, holds] of lint) {
+  test(`the Dockerfile, instruction by instruction: ${what}`, () => {
+    for (const instruction of instructions) assert.ok(holds(instruction), `${instruction.word} ${instruction.text}`)
+  })
+}
+
+test('compose.yaml fits the Dockerfile: its volumes, its port on loopback only, and no secret', () => {
+  type Service = { build: string; ports: string[]; volumes: string[]; [field: string]: unknown }
+  const text = read('compose.yaml')
+  const { services, volumes } = parse(text) as { services: Record<string, Service>; volumes: Record<string, null> }
+  assert.deepEqual(Object.keys(services), ['claude-serve'])
+  const { build, ports, volumes: mounts, ...others } = services['claude-serve'] ?? assert.fail('no service')
+  assert.equal(build, '.')
+  const exposed = named('EXPOSE', lastStage).at(-1)?.text
+  assert.deepEqual(ports, [`127.0.0.1:${exposed}:${exposed}`])
+  const targets = mounts.map((mount) => mount.slice(mount.lastIndexOf(':') + 1))
+  const declared = named('VOLUME', lastStage).flatMap((each) => JSON.parse(each.text) as string[])
+  for (const folder of [...declared, named('WORKDIR', lastStage).at(-1)?.text])
+    assert.ok(targets.includes(folder ?? ''))
+  // A volume that is not declared is a mistake, as is one that nothing mounts.
+  const used = mounts
+    .map((mount) => /^(?:\$\{\w+:-(\w+)\}|(\w+)):/.exec(mount))
+    .map((match) => match?.[1] ?? match?.[2])
+  assert.deepEqual(used.toSorted(), Object.keys(volumes).toSorted())
+  assert.deepEqual(Object.keys(others).toSorted(), [
+    'cap_drop',
+    'image',
+    'restart',
+    'security_opt',
+    'stop_grace_period',
+  ])
+  // The commands in its comment.
+  for (const [, words = ''] of text.matchAll(/run --rm claude-serve (\w+(?: \w+)?)/g))
+    assert.ok(['login', 'keys create'].includes(words), words)
+})
+
 test('what the Dockerfile starts and calls exists', () => {
   const paths = [...read('Dockerfile').matchAll(/\/app\/dist\/([\w/-]+)\.js/g)].map(([, path]) => `src/${path}.ts`)
-  assert.deepEqual(paths.sort(), ['src/claude/cli/executable.ts', 'src/cli.ts'])
+  assert.deepEqual([...new Set(paths)].sort(), ['src/claude/cli/executable.ts', 'src/cli.ts'])
   for (const path of paths) assert.ok(existsSync(join(root, path)), path)
   assert.match(read('Dockerfile'), new RegExp(`module\\.${sdkExecutable.name}\\(\\)`))
 })

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { hashOf } from '../../auth/keys.ts'
-import { isUsable, type KeyRecord } from '../../core/key-record.ts'
+import { isLoginCode, isUsable, type KeyRecord } from '../../core/key-record.ts'
 import { installation, ownCommand } from '../../platform/installation.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import { preparer } from '../../store/database.ts'
@@ -61,13 +61,13 @@ export async function examineKeys(context: DoctorContext): Promise<Finding[]> {
   return [...examineHost(check, context, keys), ...examineKeyList(check, context, keys)]
 }
 
-/** The keys that are not revoked; null if the database cannot be read. */
+/** The keys that are not revoked, without the codes of one-time links; null if the database cannot be read. */
 function keysIn(file: string): KeyRecord[] | null {
   if (!existsSync(file)) return []
   try {
     return read(file, (db) => {
       if (schemaVersion(db) < firstVersionWithKeys) return []
-      return listKeys(preparer(db)).filter(({ revokedAtMs }) => revokedAtMs === null)
+      return listKeys(preparer(db)).filter((key) => key.revokedAtMs === null && !isLoginCode(key))
     })
   } catch {
     return null
@@ -81,7 +81,7 @@ function examineHost(check: string, { config: { host, allowHosts } }: DoctorCont
   const wide = `--host ${host} is reachable from other machines`
   return [
     ...(keys.length > 0 ? [] : [problem(check, `${wide}, but there is no API key`, createCommand())]),
-    ...(allowHosts.length > 0
+    ...(allowHosts.length > 0 || installation().kind === 'container'
       ? []
       : [problem(check, `${wide}, but no host name is allowed`, 'set --allow-host <name>')]),
   ]

@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { newSecret } from '../../../src/auth/keys.ts'
+import { createLoginLink } from '../../../src/auth/login-links.ts'
 import { identityOf, ownIdentity } from '../../../src/claude/process/process-registry.ts'
 import { examineClaude, examineLogin, examineNode } from '../../../src/commands/doctor/claude.ts'
 import { examineDatabase, examineKeys } from '../../../src/commands/doctor/database.ts'
@@ -283,6 +284,15 @@ test('keys: an address beyond this machine requires a key and an allowed name', 
   await makeKey(folders, null)
   const named = { ...wide, allowHosts: ['box.example'] }
   assertOne(await examineKeys(contextIn(folders, { config: named })), 'ok', /^1 usable; commands need one/, null)
+})
+
+test('keys: the code of a one-time link is not counted', async (t) => {
+  const folders = makeFolders(t)
+  await makeKey(folders, null)
+  const store = await openSqliteStore({ folder: folders.dataDir })
+  assert.ok(await createLoginLink('http://127.0.0.1:1', store, Date.now()))
+  await store.close()
+  assertOne(await examineKeys(contextIn(folders)), 'ok', /^1 usable;/, null)
 })
 
 test('keys: the one that commands use, and keys that have all expired', async (t) => {
