@@ -12,6 +12,7 @@ import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
 import { clientParts } from './clients-document.ts'
 import { commandsParts } from './commands-document.ts'
 import { configParts } from './config-document.ts'
+import { demoParts } from './demo-document.ts'
 import type { Part } from './document-part.ts'
 import { errorsParts } from './errors-document.ts'
 import { manPage } from './man-page.ts'
@@ -83,6 +84,7 @@ const parts: Part[] = [
   ...clientParts,
   ...commandsParts,
   ...configParts,
+  ...demoParts,
   ...errorsParts,
   ...metricsParts,
 ]

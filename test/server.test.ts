@@ -202,7 +202,7 @@ test('without a login the server starts and reports it', async (t) => {
   assert.deepEqual([status, health.logged_in, health.auth_method], [200, false, 'none'])
   const answer = await chatError(server, { prompt: 'hi' })
   assert.deepEqual([answer.status, answer.body.code], [503, 'claude_not_logged_in'])
-  assert.match(answer.body.error, /log in/)
+  assert.match(answer.body.error, /^Not logged in\. Run \S+claude-serve login in a terminal/)
 })
 
 /** The processes of the CLI that have been started in the server's folder. */

@@ -1,8 +1,10 @@
 // The page: navigation and the current view. It uses nothing but the public API of the server.
 import { render } from 'preact'
+import type { HealthReply } from '../src/surfaces/native/server-schemas.ts'
 import { announcement } from './lib/announce.ts'
 import { ApiError, logIn, loginError, needsKey } from './lib/api.ts'
 import { hrefOf, replaceRoute, route } from './lib/router.ts'
+import { useLoad } from './lib/use-load.ts'
 import { Chat } from './views/chat.tsx'
 import { KeyForm } from './views/key-form.tsx'
 import { Run, Runs } from './views/runs.tsx'
@@ -40,6 +42,12 @@ function View() {
   }
 }
 
+/** So that nobody takes the scripted model's answers for Claude's. */
+function DemoMark() {
+  const { data } = useLoad<HealthReply>('/v1/health')
+  return data.value?.demo ? <p class="demo">Demo: a scripted model answers</p> : null
+}
+
 function Page() {
   const { view, id } = route.value
   return (
@@ -60,6 +68,7 @@ function Page() {
             {title}
           </a>
         ))}
+        {needsKey.value ? null : <DemoMark />}
       </nav>
       <main id="content" tabIndex={-1}>
         {needsKey.value ? <KeyForm /> : <View />}

@@ -63,7 +63,7 @@ async function runServer(
   if (!isLoopbackHost(config.host)) print(withoutTls)
   if (process.stdout.isTTY === true) void showPageLink(running, config, environment)
   void running.claude.then((claude) => {
-    print(claudeLine(claude))
+    print(claudeLine(claude, config.demo))
     if (config.demo) print(`try: ${exampleRequest(running.url)}`)
   })
   await Promise.race([stopRequested.then(() => running.close()), running.closed])
@@ -92,9 +92,10 @@ function ignoreBrokenPipes(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
 
-function claudeLine({ path, version, loggedIn, authMethod, error }: ClaudeState): string {
+function claudeLine({ path, version, loggedIn, authMethod, error }: ClaudeState, isDemo: boolean): string {
   if (path === null) return `claude is not available: ${oneLine(error ?? 'it was not found')}`
   const found = version === null ? `claude at ${path}` : `claude ${version} at ${path}`
+  if (isDemo) return `${found} (demo: a scripted model answers instead of Claude, and no login is used)`
   if (loggedIn === true) return `${found} (logged in: ${authMethod ?? 'unknown method'})`
   if (loggedIn === null) return `${found} (login unknown${error === null ? '' : `: ${oneLine(error)}`})`
   return `${found} (not logged in: run ${ownCommand('login')}, set ANTHROPIC_API_KEY, or try --demo)`

@@ -22,8 +22,9 @@ export type MessagesBody = {
 /** What a person requested: the text and attachments of one message, and how many times the agent loop has answered since. */
 export type Prompt = { text: string; blocks: ContentBlock[]; answered: number }
 
-/** Blocks that the CLI adds to a user's message: reminders, and the echo of a slash command. */
-const INJECTED = /^\s*<(system-reminder|local-command-caveat|local-command-stdout|command-name|command-message)>/
+/** Blocks that the CLI adds to a user's message: reminders, the echo of a slash command, and where an image comes from. */
+const INJECTED =
+  /^\s*(?:<(?:system-reminder|local-command-caveat|local-command-stdout|command-name|command-message)>|\[Image: (?:source|original)\b)/
 
 /** Whole messages that the CLI sends on the user's behalf to get a better answer from the model. */
 const NOTE = new RegExp(

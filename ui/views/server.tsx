@@ -59,8 +59,9 @@ export function Server() {
 
 function Facts({ health }: { health: HealthReply }) {
   const { processes, queue } = health
-  const login =
-    health.logged_in === null
+  const login = health.demo
+    ? 'not needed: this is the demo'
+    : health.logged_in === null
       ? 'not known yet'
       : health.logged_in
         ? `yes (${health.auth_method ?? 'unknown method'})`

@@ -25,6 +25,9 @@ export type FailureClues = {
 
 const loginHint = () => `Run ${ownCommand('login')} in a terminal, or set ANTHROPIC_API_KEY for the server.`
 
+/** The CLI names a command of its own window, which is no help to the caller of an API. */
+const ownHint = /\s*·\s*Please run \/login\b\.?/
+
 const codeByKind: Record<SDKAssistantMessageError, ErrorCode> = {
   authentication_failed: 'claude_not_logged_in',
   oauth_org_not_allowed: 'claude_not_logged_in',
@@ -84,7 +87,7 @@ function reasonOf(code: ErrorCode, text: string, clues: FailureClues): string | 
 export function upstreamFailure(text: string, clues: FailureClues): AppError {
   const code = isNotInPlan(text, clues) ? 'extra_usage_required' : codeOf(clues.kind, clues.upstreamStatus)
   const reason = reasonOf(code, text, clues)
-  const message = maskSecrets(text) || 'Claude Code failed without giving a reason.'
+  const message = maskSecrets(text).replace(ownHint, '') || 'Claude Code failed without giving a reason.'
   const retryAfterS = clues.retryAfterS ?? retryAfterGuessS[code]
   const details: ErrorDetails = {
     ...(reason === null ? {} : { reason }),

@@ -103,7 +103,10 @@ export const HealthReply = strict('Health', 'The state of the server and of the 
   version: z.string().describe("This server's version."),
   uptime_s: z.number().describe('How long the server has been running, in seconds.'),
   logged_in: z.boolean().nullable().describe('Whether the CLI is logged in; null if not known yet.'),
-  auth_method: z.string().nullable().describe('The login method, as reported by the CLI.'),
+  auth_method: z
+    .string()
+    .nullable()
+    .describe('The login method, as reported by the CLI; `demo` for a server that needs none.'),
   claude_path: z.string().describe('The executable.'),
   claude_tested_up_to: z.string().describe('The newest version of the CLI that this server was tested with.'),
   claude_warnings: claudeWarnings,
