@@ -135,6 +135,5 @@ function checkUrl(text: string): string {
   if (url === null || !/^https?:$/.test(url.protocol)) throw notAccepted('--url', text, accepted)
   if (url.username !== '' || url.password !== '')
     throw new UsageError(`--url: an address with a name and a password is not accepted; ${accepted}`)
-  if (url.search !== '' || url.hash !== '') throw notAccepted('--url', text, accepted)
   return text.replace(/\/+$/, '').replace(/\/v1$/, '').replace(/\/+$/, '')
 }

@@ -122,7 +122,7 @@ test('a system with neither manager is not supported', async (t) => {
   for (const word of ['install', 'uninstall', 'status']) {
     assertFailure(
       await scene.service([word]),
-      /services are not supported on sunos: start claude-serve when you log in/,
+      /services are not supported on sunos: start \S+claude-serve when you log in/,
     )
   }
 })

@@ -297,8 +297,8 @@ const wrong: [words: string[], command: string, message: RegExp][] = [
   [['install', '--', '--port', 'x'], 'service install', /--port: "x" .* give an integer from 0 to 65535/],
   [['install', '--', '--print-config'], 'service install', /--print-config and --json are not supported in a service/],
   [['install', '--', '--claude-bin', `x-${secret}`], 'service install', /a flag contains a secret/],
-  [['uninstall', 'now'], 'service', /too many arguments/],
-  [['status', '--jsn'], 'service', /unknown option '--jsn' \(Did you mean --json\?\)/],
+  [['uninstall', 'now'], 'service uninstall', /too many arguments/],
+  [['status', '--jsn'], 'service status', /unknown option '--jsn' \(Did you mean --json\?\)/],
 ]
 test('wrong usage prints one line, exits with 2, and writes nothing', async (t) => {
   const scene = linux(t)
