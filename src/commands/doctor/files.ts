@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { ownCommand } from '../../platform/installation.ts'
 import { reasonOf } from '../command.ts'
 import { shellWord } from '../terminal-text.ts'
@@ -86,14 +86,18 @@ export async function examineFiles({ config: { dataDir }, appliesFixes }: Doctor
   return reported.length > 0 ? reported : [ok(check, `${found.length} owned by you and closed to others`)]
 }
 
-/** Does not follow links, and skips the folder that the demo's claude uses for itself. */
+/** What a `claude` writes for itself, in the demo and while it is examined: below folders that only their owner can enter. */
+const isOfClaude = (folder: string, path: string): boolean =>
+  path === join(folder, 'demo') || /^servers[\\/][^\\/]+[\\/]private[\\/]./.test(relative(folder, path))
+
+/** Does not follow links. */
 function filesBelow(folder: string): string[] {
   const found: string[] = []
   const folders = [folder]
   for (let parent = folders.pop(); parent !== undefined && found.length < filesMax; parent = folders.pop()) {
     for (const entry of entriesOf(parent)) {
       const path = join(parent, entry.name)
-      if (entry.isSymbolicLink() || path === join(folder, 'demo')) continue
+      if (entry.isSymbolicLink() || isOfClaude(folder, path)) continue
       found.push(path)
       if (entry.isDirectory()) folders.push(path)
     }

@@ -197,20 +197,24 @@ test('data folder and files: those of another user', async (t) => {
   assertOne(await examineFolder(contextIn(folders)), 'problem', /data belongs to another user/, /^sudo chown -R/)
 })
 
-test('files: links are not followed, the demo folder is skipped, many findings are summarized', async (t) => {
+test('files: links are not followed, what a claude writes for itself is skipped, many findings are summarized', async (t) => {
   const folders = makeFolders(t)
   mkdirSync(join(folders.dataDir, 'demo'), { recursive: true, mode: 0o700 })
   const outside = join(folders.root, 'outside')
   writeFileSync(outside, '', { mode: 0o644 })
   symlinkSync(outside, join(folders.dataDir, 'link'))
   writeFileSync(join(folders.dataDir, 'demo', 'open'), '', { mode: 0o644 })
-  assertOne(await examineFiles(contextIn(folders)), 'ok', /^0 owned by you and closed to others$/, null)
+  const examination = join(folders.dataDir, 'servers', '1-2', 'private', 'examination')
+  mkdirSync(examination, { recursive: true, mode: 0o700 })
+  writeFileSync(join(examination, 'open'), '', { mode: 0o644 })
+  // The three folders above it.
+  assertOne(await examineFiles(contextIn(folders)), 'ok', /^3 owned by you and closed to others$/, null)
   for (let n = 0; n < 8; n++) writeFileSync(join(folders.dataDir, `open-${n}`), '', { mode: 0o644 })
   const findings = await examineFiles(contextIn(folders))
   assert.equal(findings.length, 6)
   assert.deepEqual([findings[5]?.message, findings[5]?.fix], ['3 more like these', ownCommand('doctor --fix')])
   await examineFiles(contextIn(folders, { appliesFixes: true }))
-  assertOne(await examineFiles(contextIn(folders)), 'ok', /^8 owned by you/, null)
+  assertOne(await examineFiles(contextIn(folders)), 'ok', /^11 owned by you/, null)
 })
 
 test('disk: reports how much space is free on the disk of the data folder', async (t) => {
