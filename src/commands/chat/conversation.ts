@@ -3,6 +3,7 @@
 // that start with a slash (slash-commands.ts).
 import { styleText } from 'node:util'
 import type { PromptBlock } from '../../core/content.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
 import { CommandError, note, settingsFor } from '../command.ts'
 import { isApproval } from '../runs/approval-lines.ts'
@@ -58,7 +59,7 @@ export class Conversation {
     } finally {
       this.#input.close()
     }
-    if (this.session !== null) aside(`continue later: claude-serve chat --session ${this.session}`)
+    if (this.session !== null) aside(`continue later: ${ownCommand(`chat --session ${this.session}`)}`)
   }
 
   /** Ends the running answer too. */

@@ -1,4 +1,6 @@
 // Reads the events of `chat`'s run up to the last one, and reports a response that is not a stream, or ends early.
+
+import { ownCommand } from '../../platform/installation.ts'
 import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
 import { CommandError } from '../command.ts'
 import { eventsOf } from '../run-events.ts'
@@ -22,4 +24,4 @@ export async function* readEvents(response: Response, client: ServerClient): Asy
 }
 
 const incompleteAnswer = (cause?: Error) =>
-  new CommandError('the connection broke before the answer was complete: claude-serve logs may show why', { cause })
+  new CommandError(`the connection broke before the answer was complete: ${ownCommand('logs')} may show why`, { cause })

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { camelCase } from '../../config/sources.ts'
 import { type OptionFlags, optionRows } from '../../core/run-options.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import type { SessionList } from '../../surfaces/native/session-reply-schemas.ts'
 import { CommandError, notAccepted, UsageError } from '../command.ts'
@@ -31,7 +32,7 @@ export function checkFlags({ session, continue: continues, system, systemPrompt 
   if (session === undefined) return
   if (continues === true) throw new UsageError('pass --session or --continue, not both')
   if (isSessionId(session)) return
-  throw notAccepted('--session', session, 'give the id of a session (claude-serve sessions lists them)')
+  throw notAccepted('--session', session, `give the id of a session (${ownCommand('sessions')} lists them)`)
 }
 
 /** The session that the flags name; null for a new one. */

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { configFilePath, findConfigProblems, loadConfig, processEnvironment } from '../../config/load.ts'
 import type { ConfigError } from '../../config/sources.ts'
 import { StartupError } from '../../errors.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { maskSecrets } from '../../platform/redact.ts'
 import { refuseOwnFolders } from '../../start-checks.ts'
 import {
@@ -38,7 +39,7 @@ export function showPath(flags: LocationFlags): Promise<ExitCode> {
     if (flags.json === true) printJson({ path: value, exists, where })
     else print(String(value))
     if (exists) return
-    if (flags.json !== true) note('the file does not exist yet: claude-serve config init creates it')
+    if (flags.json !== true) note(`the file does not exist yet: ${ownCommand('config init')} creates it`)
     return 1
   })
 }
@@ -60,7 +61,7 @@ function create(path: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST')
       throw new CommandError(
-        `${path} exists already: claude-serve config init --print shows what a new one would contain`,
+        `${path} exists already: ${ownCommand('config init --print')} shows what a new one would contain`,
       )
     throw new CommandError(`${path} cannot be written: ${reasonOf(error)}`)
   }

@@ -2,6 +2,7 @@
 import { lookup } from 'node:dns/promises'
 import { createRequire } from 'node:module'
 import { createServer, isIP } from 'node:net'
+import { ownCommand } from '../../platform/installation.ts'
 import { isLoopbackHost } from '../../platform/loopback.ts'
 import { reasonOf } from '../command.ts'
 import { serverOf } from '../server-client.ts'
@@ -16,7 +17,7 @@ export async function examineServer(context: DoctorContext): Promise<Finding[]> 
   const address = await serverOf(context.config.dataDir)
   if (address === null) return [ok(check, 'none is running in this data folder')]
   const name = `claude-serve ${address.version} at ${address.url} (process ${address.pid})`
-  const stopCommand = 'claude-serve stop'
+  const stopCommand = ownCommand('stop')
   try {
     const { status, body } = await ask(address.url, context.environment.CLAUDE_SERVE_API_KEY)
     if (status === 401) return [warning(check, `${name} requires an API key`, 'export CLAUDE_SERVE_API_KEY=<key>')]

@@ -1,4 +1,6 @@
 // What a run waits for, as lines for people: a permission with the input of the tool, or questions with their options. Pure.
+
+import { ownCommand } from '../../platform/installation.ts'
 import type { ChatEvent } from '../../surfaces/native/reply-schemas.ts'
 import { literal, oneLine } from '../terminal-text.ts'
 import { parseQuestions, type Question } from './questions.ts'
@@ -25,7 +27,7 @@ export function permissionAsLines({ tool_name, input, description, blocked_path 
 function showValue(value: unknown): string {
   const text = literal(typeof value === 'string' ? value : JSON.stringify(value)).replaceAll('\n', '\n    ')
   return text.length > valueLengthMax
-    ? `${text.slice(0, valueLengthMax)}…\n    (the first ${valueLengthMax} of ${text.length} characters; claude-serve runs show --json shows all)`
+    ? `${text.slice(0, valueLengthMax)}…\n    (the first ${valueLengthMax} of ${text.length} characters; ${ownCommand('runs show --json')} shows all)`
     : text
 }
 
@@ -42,10 +44,13 @@ export function questionAsLines({ text, options }: Question): string[] {
 export function approvalAsLines(approval: Approval, runId: string): string[] {
   const request = `--request ${approval.request_id}`
   if (approval.type === 'permission_request') {
-    const commands = ['approve', 'deny'].map((word) => `  claude-serve runs ${word} ${runId} ${request}`)
+    const commands = ['approve', 'deny'].map((word) => `  ${ownCommand(`runs ${word}`)} ${runId} ${request}`)
     return [...permissionAsLines(approval), ...commands]
   }
   const questions = parseQuestions(approval.questions)
   const answers = questions.length === 1 ? ['<answer>'] : questions.map((_, index) => `<answer ${index + 1}>`)
-  return [...questions.flatMap(questionAsLines), `  claude-serve runs answer ${runId} ${answers.join(' ')} ${request}`]
+  return [
+    ...questions.flatMap(questionAsLines),
+    `  ${ownCommand('runs answer')} ${runId} ${answers.join(' ')} ${request}`,
+  ]
 }

@@ -1,5 +1,7 @@
 // The command `runs`: lists the runs of a running server, shows, follows and cancels one. Not for answering what a run waits for (see
 // answer.ts).
+
+import { ownCommand } from '../../platform/installation.ts'
 import type { RunList, RunReply } from '../../surfaces/native/reply-schemas.ts'
 import { readEvents } from '../chat/events.ts'
 import { ChatView } from '../chat/view.ts'
@@ -19,7 +21,7 @@ export const isRun = (body: Partial<RunReply>): boolean => typeof body.id === 's
 /** The path of a run. Throws UsageError if it cannot be one. */
 export function runPath(id: string): string {
   if (/^run_[0-9a-f]{32}$/.test(id)) return `/v1/runs/${id}`
-  throw notAccepted('<run>', id, 'give the id of a run (claude-serve runs lists them)')
+  throw notAccepted('<run>', id, `give the id of a run (${ownCommand('runs')} lists them)`)
 }
 
 /** `claude-serve runs <id>` shows that run, as `sessions <id>` does. */

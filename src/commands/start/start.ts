@@ -9,6 +9,7 @@ import { loadConfig, processEnvironment } from '../../config/load.ts'
 import { type ConfigOption, configFileOption, configOptions } from '../../config/options.ts'
 import { camelCase } from '../../config/sources.ts'
 import { logFileName } from '../../log/log-file.ts'
+import { ownCommand } from '../../platform/installation.ts'
 import { makePrivateFile, makePrivateFolder } from '../../platform/private-files.ts'
 import type { ServerAddress } from '../../platform/server-address.ts'
 import { CommandError, type ExitCode, note, print, printJson, runCommand } from '../command.ts'
@@ -50,7 +51,7 @@ function report({ url, pid, version }: ServerAddress, started: boolean, dataDir:
   if (isJson) return printJson({ started, url, pid, version, log })
   if (!started) return print(`claude-serve ${version} is already running at ${url}`)
   print(`claude-serve ${version} is running at ${url} (pid ${pid})`)
-  note(`its log is ${log}; claude-serve stop stops it`)
+  note(`its log is ${log}; ${ownCommand('stop')} stops it`)
 }
 
 function spawnServer(settings: StartFlags, dataDir: string): ChildProcess {
@@ -101,7 +102,7 @@ async function untilListening(child: ChildProcess, dataDir: string): Promise<Ser
       throw new CommandError(`the server did not start: ${lastWords(path)}`)
   }
   throw new CommandError(
-    `the server (pid ${child.pid}) does not answer after ${timeoutMs / 1000} s: ${path} may show why; claude-serve stop stops it`,
+    `the server (pid ${child.pid}) does not answer after ${timeoutMs / 1000} s: ${path} may show why; ${ownCommand('stop')} stops it`,
   )
 }
 

@@ -33,7 +33,7 @@ test('prompts continue one session; its answers are rendered; the up key brings 
   await typing.until(/zebra-2/)
   typing.type(ctrlC)
   typing.type(ctrlD)
-  await typing.until(/continue later: claude-serve chat --session [0-9a-f-]{36}/)
+  await typing.until(/continue later: \S*claude-serve chat --session [0-9a-f-]{36}/)
   assert.equal(await typing.exit(), 0)
 
   const path = join(folders.dataDir, historyFileName)

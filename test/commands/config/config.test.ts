@@ -18,7 +18,7 @@ test('a new file is accepted, sets nothing, and describes every setting', async 
   const path = pathOf(folders)
   const missing = await config(folders, 'path')
   assert.deepEqual([missing.code, missing.stdout], [1, `${path}\n`])
-  assert.match(missing.stderr, /does not exist yet: claude-serve config init creates it/)
+  assert.match(missing.stderr, /does not exist yet: \S*claude-serve config init creates it/)
   const made = await config(folders, 'init')
   assert.deepEqual(made, { code: 0, stdout: `wrote ${path}: remove the // before a setting to set it\n`, stderr: '' })
   assert.equal(statSync(path).mode & 0o777, 0o600)

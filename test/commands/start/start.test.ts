@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { outputFileName } from '../../../src/commands/start/start.ts'
 import { logFileName } from '../../../src/log/log-file.ts'
+import { ownCommand } from '../../../src/platform/installation.ts'
 import { makeFolders, type TestFolders } from '../../helpers/test-server.ts'
 import { assertFailure, assertWrongUsage, run, runProcess } from '../command-process.ts'
 
@@ -29,7 +30,7 @@ test('the server outlives the command, is found by the others, and a second star
   assert.equal(code, 0, stderr)
   const [, url = '', pid] = /^claude-serve \S+ is running at (http:\S+) \(pid (\d+)\)\n$/.exec(stdout) ?? []
   const log = join(folders.dataDir, logFileName)
-  assert.equal(stderr, `claude-serve: its log is ${log}; claude-serve stop stops it\n`)
+  assert.equal(stderr, `claude-serve: its log is ${log}; ${ownCommand('stop')} stops it\n`)
   assert.equal((await fetch(`${url}/livez`)).status, 200)
   assert.equal(statSync(join(folders.dataDir, outputFileName)).mode & 0o777, 0o600)
   for (const word of ['status', 'ps']) {
