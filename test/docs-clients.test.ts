@@ -15,6 +15,7 @@ import { blocksOf } from '../src/commands/launch/launch.ts'
 import { type ClientName, clientNames, clientTitles } from '../src/commands/launch/names.ts'
 import { sdks } from '../src/commands/launch/sdks.ts'
 import { fakeClaude, run } from './commands/command-process.ts'
+import { examplesOf, repository } from './helpers/document-examples.ts'
 import { runPrograms } from './helpers/run-programs.ts'
 import { makeFolders, startTestServer } from './helpers/test-server.ts'
 
@@ -26,20 +27,13 @@ after(async () => {
 
 const server = await startTestServer(forAll, { config: { claudeBin: fakeClaude } })
 const folders = makeFolders(forAll)
-const repository = join(import.meta.dirname, '..')
 const pages = join(repository, 'docs/clients')
 const usualUrl = shownTarget.url
 
 const pageOf = (name: string) => readFileSync(join(pages, `${name}.md`), 'utf8')
 
-type Code = { client: ClientName; language: string; text: string }
-
-const blocks: Code[] = clientNames.flatMap((client) =>
-  [...pageOf(client).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = '', text = '']) => ({
-    client,
-    language,
-    text,
-  })),
+const blocks = clientNames.flatMap((client) =>
+  examplesOf(`docs/clients/${client}.md`).map(({ language, text }) => ({ client, language, text })),
 )
 
 const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => languages.includes(language))

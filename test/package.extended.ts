@@ -55,8 +55,8 @@ async function pack(stage: string): Promise<string> {
   return join(stage, packed.filename)
 }
 
-const folders = ['docs/clients', 'man', 'web']
-const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'openapi.json', 'package.json']
+const folders = ['docs', 'man', 'web']
+const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'llms.txt', 'openapi.json', 'package.json']
 
 const filesBelow = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -1,0 +1,2 @@
+// Runs the examples of the pages that start many programs.
+import './docs-examples.test.ts'
