@@ -89,9 +89,10 @@ const rulesMax = 100_000
 /**
  * How many parts of the schema at most apply to one value, the most of any part: references that meet again and again double it each time.
  * Infinite if a part refers to itself without going into the value, so that no value can ever be checked; the standard leaves open what
- * such a schema means. References other than paths are not followed.
+ * such a schema means. References to other documents are not followed.
  */
 export function rulesForOneValue(root: JsonSchema): number {
+  const ids = namedParts(root)
   const counted = new Map<unknown, number>()
   const open = new Set<unknown>()
   const count = (part: unknown): number => {
@@ -100,8 +101,10 @@ export function rulesForOneValue(root: JsonSchema): number {
     const known = counted.get(part)
     if (known !== undefined) return known
     open.add(part)
-    const { $ref, allOf, anyOf, oneOf, not, if: condition } = part
-    const applied = [resolvePath(root, $ref), allOf, anyOf, oneOf, not, condition, part.then, part.else].flat()
+    const { $ref, allOf, anyOf, oneOf, not, if: condition, dependentSchemas, dependencies } = part
+    const byProperty = [dependentSchemas, dependencies].filter(isObject).flatMap((map) => Object.values(map))
+    const target = resolveReference(root, ids, $ref)
+    const applied = [target, allOf, anyOf, oneOf, not, condition, part.then, part.else, ...byProperty].flat()
     const sum = applied.reduce<number>((total, each) => total + count(each), 1)
     open.delete(part)
     counted.set(part, sum)
@@ -117,8 +120,38 @@ export function rulesForOneValue(root: JsonSchema): number {
   return most
 }
 
-function resolvePath(root: JsonSchema, reference: unknown): unknown {
-  if (typeof reference !== 'string' || !/^#(\/|$)/.test(reference)) return undefined
+/** The parts that have a name of their own, by `$id` and `#` with `$anchor`. */
+function namedParts(root: JsonSchema): Map<string, unknown> {
+  const ids = new Map<string, unknown>()
+  const visit = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null) return
+    const { $id, $anchor } = part as JsonSchema
+    if (typeof $id === 'string') ids.set($id, part)
+    if (typeof $anchor === 'string') ids.set(`#${$anchor}`, part)
+    for (const value of Object.values(part)) visit(value)
+  }
+  visit(root)
+  return ids
+}
+
+function resolveReference(root: JsonSchema, ids: Map<string, unknown>, reference: unknown): unknown {
+  if (typeof reference !== 'string') return undefined
+  if (ids.has(reference)) return ids.get(reference)
+  const [base = '', fragment = ''] = reference.split('#')
+  const named = base === '' ? root : ids.get(base)
+  return isObject(named) ? resolvePath(named, `#${decoded(fragment)}`) : undefined
+}
+
+function decoded(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment)
+  } catch {
+    return fragment
+  }
+}
+
+function resolvePath(root: JsonSchema, reference: string): unknown {
+  if (!/^#(\/|$)/.test(reference)) return undefined
   const names = reference.split('/').slice(1)
   return names.reduce<unknown>((part, name) => {
     const key = name.replaceAll('~1', '/').replaceAll('~0', '~')

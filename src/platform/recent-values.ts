@@ -26,7 +26,7 @@ export class RecentValues<Value> {
 
   /** `valueChars`: what the value takes, besides its key. The least recently used ones make room; one that is too large alone is left out. */
   set(key: string, value: Value, valueChars: number): void {
-    this.#delete(key)
+    this.delete(key)
     const chars = key.length + valueChars
     if (chars > this.#limits.charsMax) return
     this.#entries.set(key, { value, chars })
@@ -34,11 +34,11 @@ export class RecentValues<Value> {
     const { countMax, charsMax } = this.#limits
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= countMax && this.#chars <= charsMax) return
-      this.#delete(oldest)
+      this.delete(oldest)
     }
   }
 
-  #delete(key: string): void {
+  delete(key: string): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#entries.delete(key)

@@ -108,6 +108,20 @@ for (const [title, schema, isRefused] of [
   ['40 times all of two references', doubling(40, both), true],
   ['10 times all of two references', doubling(10, both), false],
   ['40 times any of two references', doubling(40, ($ref) => ({ anyOf: [{ $ref }, { not: { $ref } }] })), true],
+  ['30 times with a sign that is encoded', doubling(30, ($ref) => both($ref.replace('$', '%24'))), true],
+  [
+    '30 times by a name',
+    doubling(30, ($ref) => {
+      const [name = '', next] = ['d', Number($ref.split('d').at(-1))] as const
+      return { $id: `urn:${name}${next - 1}`, ...(next < 30 ? both(`urn:${name}${next}`) : {}) }
+    }),
+    true,
+  ],
+  [
+    '30 times if there is a property',
+    doubling(30, ($ref) => ({ dependentSchemas: { x: { $ref }, y: { $ref } } })),
+    true,
+  ],
   [
     '40 times two properties of the same kind',
     doubling(40, ($ref) => ({ properties: { a: { $ref }, b: { $ref } } })),

@@ -8,6 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { RecentValues } from '../../platform/recent-values.ts'
 import type { AbilityBook } from '../cli/abilities.ts'
 import type { Turn } from '../cli/profile.ts'
+import { noteOwnConversation } from '../process/process-registry.ts'
 import { additionsIn, type HistoryFile, messagesForFile, writeHistoryFile } from '../sessions/history-file.ts'
 import { type TranscriptEntry, transcriptFile } from '../sessions/transcript.ts'
 import type { Spawn } from './pool-worker.ts'
@@ -39,6 +40,7 @@ export class LongHistories {
   /** Histories of at least so many messages are read from a file. */
   readonly #messagesMin: number
   readonly #learned = new RecentValues<Promise<Learned>>(learnedMax)
+  #learning: Promise<unknown> = Promise.resolve()
   #pausedUntil = Number.NEGATIVE_INFINITY
 
   constructor(messagesMin: number, context: LongHistoriesContext) {
@@ -47,7 +49,7 @@ export class LongHistories {
   }
 
   /** The file with the past of the request's conversation; null if a process is to be handed the messages one by one. */
-  async prepare(resolved: ResolvedRequest): Promise<HistoryFile | null> {
+  async prepare(resolved: ResolvedRequest, signal: AbortSignal): Promise<HistoryFile | null> {
     const { turn, profile, claude } = resolved
     const { abilities, privateDir, clock } = this.#context
     const history = turn.history ?? []
@@ -56,6 +58,8 @@ export class LongHistories {
     if (!abilities.of(claude).loading || count < this.#messagesMin || clock.now() < this.#pausedUntil) return null
     try {
       const { additions, models } = await this.#learn(resolved)
+      // The caller has left, and nobody would remove the file.
+      if (signal.aborted) return null
       return writeHistoryFile({
         folder: privateDir,
         messages: history.slice(0, count),
@@ -82,17 +86,21 @@ export class LongHistories {
     const kind = JSON.stringify([key, fingerprint, turn.model, turn.systemPrompt === null])
     const known = this.#learned.get(kind)
     if (known !== undefined) return known
-    const learned = this.#ask(resolved)
+    // One at a time: these processes live beside those of the pool.
+    const learned = this.#learning.then(() => this.#ask(resolved))
+    this.#learning = learned.catch(() => {})
     this.#learned.set(kind, learned, 3000)
+    learned.catch(() => this.#learned.delete(kind))
     return learned
   }
 
   /** The process is in nobody's way: it lives for half a second, beside those of the pool. */
   async #ask({ profile, fingerprint, claude, turn }: ResolvedRequest): Promise<Learned> {
-    const { spawn, configDir } = this.#context
+    const { spawn, configDir, privateDir } = this.#context
     const mode = spareSpawnMode()
-    const worker = spawn({ profile: { ...profile, reusable: false, persist: true }, fingerprint, claude }, mode)
     const file = transcriptFile(configDir, profile.cwd, mode.sessionId)
+    noteOwnConversation(privateDir, file)
+    const worker = spawn({ profile: { ...profile, reusable: false, persist: true }, fingerprint, claude }, mode)
     try {
       const { models } = await worker.ready
       worker.acquire()

@@ -205,7 +205,7 @@ export class Pool implements Agent {
   /** The request with its history as a file; null if it is to be handed over message by message. */
   async #prepareLoading(resolved: ResolvedRequest, signal: AbortSignal): Promise<Loading | null> {
     const turn = this.#scheduler.evicted.complete(resolved.turn)
-    const loaded = await orAbort(this.#longHistories.prepare({ ...resolved, turn }), signal)
+    const loaded = await orAbort(this.#longHistories.prepare({ ...resolved, turn }, signal), signal)
     return loaded === null ? null : { resolved: { ...resolved, turn: { ...turn, loaded } }, path: loaded.path }
   }
 

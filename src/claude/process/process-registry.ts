@@ -119,10 +119,13 @@ export class ProcessRegistry {
    * those still running after `graceMs`. Returns how many processes were found.
    */
   async sweep(graceMs = 2000): Promise<number> {
-    const left = await this.#abandoned()
+    const conversations: string[] = []
+    const left = await this.#abandoned(conversations)
     for (const info of left) signal(info.pid, 'SIGTERM')
     for (let waited = 0; waited < graceMs && (await anyRunning(left)); waited += 50) await delay(50)
     await killAll(left)
+    // A process that was still running may have written to one.
+    for (const file of conversations) await rm(file, { force: true })
     return left.length
   }
 
@@ -134,12 +137,14 @@ export class ProcessRegistry {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   }
 
-  async #abandoned(): Promise<ProcessInfo[]> {
+  /** Adds the files of conversations that nobody is to see to `conversations`. */
+  async #abandoned(conversations: string[]): Promise<ProcessInfo[]> {
     const found = new Map<number, ProcessInfo>()
     const servers = join(this.#folder, '..')
     for (const server of await readdir(servers)) {
       if (server === basename(this.#folder) || (await isRunning(server))) continue
       for (const info of await this.#leftBy(join(servers, server))) found.set(info.pid, info)
+      conversations.push(...(await notedConversations(join(servers, server, 'private'))))
       await removeScratch(join(servers, server), this.#usualPath)
       await rm(join(servers, server), { recursive: true, force: true })
     }
@@ -173,6 +178,18 @@ export class ProcessRegistry {
 
 const scratchPrefix = 'claude-serve-'
 const scratchList = 'scratch'
+
+const conversationList = 'conversations'
+
+/** Notes that the file of a conversation is the server's own: if the server is killed, the next one removes it. */
+export function noteOwnConversation(privateDir: string, file: string): void {
+  appendFileSync(join(privateDir, conversationList), `${file}\n`, { mode: 0o600 })
+}
+
+async function notedConversations(privateDir: string): Promise<string[]> {
+  const list = await readFile(join(privateDir, conversationList), 'utf8').catch(() => '')
+  return list.split('\n').filter((path) => path.endsWith('.jsonl'))
+}
 
 /** Whether it is an existing folder, not a link, that belongs to this user alone. */
 function isOwnFolder(path: string): boolean {

@@ -36,6 +36,10 @@ const isTyped = (message: ConversationMessage | undefined): boolean =>
 
 const isCall = ({ content }: ConversationMessage): boolean => content.some(({ type }) => type === 'tool_use')
 
+/** What the CLI takes for no answer at all: at the end of a file it would add one of its own. */
+const isNothing = ({ content }: ConversationMessage): boolean =>
+  content.every((block) => block.type !== 'text' || ['', '(no content)'].includes(block.text.trim()))
+
 /**
  * How many messages of a history a file can hold: it ends with an answer whose tools have all been answered. The CLI takes other files for
  * those of turns that were interrupted. 0 if it can hold none.
@@ -45,7 +49,7 @@ export function messagesForFile(history: readonly ConversationMessage[]): number
   if (first?.role !== 'user' || isBlank(first)) return 0
   for (let end = history.length; end > 0; end--) {
     const last = history[end - 1]
-    if (last?.role === 'assistant' && !isCall(last) && isTyped(history[end])) return end
+    if (last?.role === 'assistant' && !isCall(last) && !isNothing(last) && isTyped(history[end])) return end
   }
   return 0
 }

@@ -1,10 +1,10 @@
 // What a server's folder contains while it runs, and that nothing is left of it. Which processes the next server ends is
 // tested with real servers (test/faults/server-killed.test.ts).
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { ProcessRegistry } from '../../../src/claude/process/process-registry.ts'
+import { noteOwnConversation, ProcessRegistry } from '../../../src/claude/process/process-registry.ts'
 import { makeFolders } from '../../helpers/test-server.ts'
 
 test('a process has a file while it runs, and none afterwards', async (t) => {
@@ -26,4 +26,13 @@ test('a process that is recorded while the server stops leaves no file', async (
   await Promise.all([registry.close(), added])
   await registry.add(process.pid)
   assert.equal(existsSync(join(dataDir, 'servers', '1-1')), false)
+})
+
+test('the file of a conversation of its own that a killed server leaves is removed by the next one', async (t) => {
+  const { dataDir, root } = makeFolders(t)
+  const [own, other] = ['own.jsonl', 'other.jsonl'].map((name) => join(root, name)) as [string, string]
+  for (const file of [own, other]) writeFileSync(file, '')
+  noteOwnConversation(new ProcessRegistry(dataDir, '1-1').privateDir, own)
+  await new ProcessRegistry(dataDir, '2-2').sweep()
+  assert.deepEqual([own, other].map(existsSync), [false, true])
 })

@@ -20,6 +20,7 @@ const rows: [title: string, history: ConversationMessage[], count: number][] = [
   ['one in which a tool is being called', [user('1'), answer('2'), user('3'), call], 2],
   ['one in which tools are called from the first answer on', [user('1'), call, result, call], 0],
   ['one in which an answer and a result meet', [user('1'), answer('2'), result], 0],
+  ['one whose last answer is none to the CLI', [user('1'), answer('2'), user('3'), answer('(no content)')], 2],
   ['one that begins with an answer', [answer('0'), user('1'), answer('2')], 0],
   ['one whose first message is blank', [user(' \n'), answer('2')], 0],
 ]
