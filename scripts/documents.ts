@@ -50,7 +50,7 @@ function typeName(schema: JsonSchema): string {
   if (only !== undefined) return JSON.stringify(only)
   if (names !== undefined) return names.map((name) => JSON.stringify(name)).join(' or ')
   const several = anyOf ?? oneOf
-  if (several !== undefined) return several.map(typeName).join(' or ')
+  if (several !== undefined) return [...new Set(several.map(typeName))].join(' or ')
   if (type === 'array') return `array of ${typeName(items ?? {})}`
   return type === undefined ? 'anything' : [type].flat().join(' or ')
 }
@@ -68,11 +68,24 @@ function eventTable(): string {
   return ['| type | fields |', '| --- | --- |', ...rows].join('\n')
 }
 
+/** Null, or an absent field, stands for the default: how it is said in the description. */
+const defaultPattern = /\s*Default: ([^.]*(?:\.[^ ][^.]*)*)\./
+
+/** The type of an option that is not null: `"default" or "full"`, `array of string`. */
+function optionType(schema: z.ZodType): string {
+  const json = z.toJSONSchema(schema, { metadata: z.registry(), io: 'input', unrepresentable: 'any' }) as JsonSchema
+  const variants = (json.anyOf ?? [json]).filter(({ type }) => type !== 'null')
+  return [...new Set(variants.map(typeName))].join(' or ').replace(/ or null$/, '')
+}
+
 function optionTable(): string {
-  const rows = Object.entries(ChatRequest.shape).map(
-    ([name, { description = '' }]) => `| \`${name}\` | ${description} |`,
-  )
-  return ['| field | meaning |', '| --- | --- |', ...rows].join('\n')
+  const rows = Object.entries(ChatRequest.shape).map(([name, schema]) => {
+    const { description = '' } = schema
+    const [sentence = '', value = name === 'prompt' ? 'required' : ''] = defaultPattern.exec(description) ?? []
+    const meaning = description.replace(sentence, '').trim()
+    return `| \`${name}\` | ${optionType(schema)} | ${value.replace(/^(true|false)$/, '`$1`')} | ${meaning} |`
+  })
+  return ['| field | type | default | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
 const parts: Part[] = [
