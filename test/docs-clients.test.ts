@@ -38,6 +38,23 @@ const blocks = clientNames.flatMap((client) =>
 
 const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => languages.includes(language))
 
+const sections = ['## Settings', '## Limits', '## When it does not work', '## Tried?']
+
+/** Those with a page and without `launch`, in the order of the list. */
+const otherNames = [
+  'qwen-code',
+  'pi',
+  'copilot-cli',
+  'openai-agents',
+  'langchain',
+  'mastra',
+  'genkit',
+  'strands',
+].concat(['codex-sdk', 'promptfoo'])
+const titleOf = (name: string) => /^# (.*)$/m.exec(pageOf(name))?.[1] ?? ''
+
+const parsers: Record<string, (text: string) => unknown> = { json: JSON.parse, yaml: parseYaml, toml: parseToml }
+
 describe('each page', () => {
   for (const name of clientNames) {
     test(`${name} shows what launch prints`, () => {
@@ -47,7 +64,6 @@ describe('each page', () => {
 
     test(`${name} has sections on settings, limits, problems, and whether it was tried`, () => {
       const titles = [...pageOf(name).matchAll(/^#+ .*$/gm)].map(([title]) => title)
-      const sections = ['## Settings', '## Limits', '## When it does not work', '## Tried?']
       assert.deepEqual(titles, [`# ${clientTitles[name]}`, ...sections])
       assert.match(pageOf(name), /## Tried\?\n\n(Tried with [^\n]*\d|Written from )/)
     })
@@ -55,16 +71,38 @@ describe('each page', () => {
 
   test('exists for each client and is in the list', () => {
     const files = readdirSync(pages).sort()
-    assert.deepEqual(files, [...clientNames.map((name) => `${name}.md`), 'README.md'].sort())
-    const rows = [...pageOf('README').matchAll(/^\| \[(.*)\]\((.*)\.md\) \|/gm)].map(([, title, file]) => [file, title])
+    assert.deepEqual(files, [...clientNames, ...otherNames, 'README'].map((name) => `${name}.md`).sort())
+    const rows = [...pageOf('README').matchAll(/^\| \[([^\]]*)\]\(([^)]*)\.md\) \| [^|]* \| ([^|]*) \|$/gm)]
     assert.deepEqual(
-      rows,
-      clientNames.map((name) => [name, clientTitles[name]]),
+      rows.map(([, title, file]) => [file, title]),
+      [...clientNames.map((name) => [name, clientTitles[name]]), ...otherNames.map((name) => [name, titleOf(name)])],
     )
+    for (const [, title, name = '', tried = ''] of rows) {
+      assert.equal(
+        /^Written from /m.test(pageOf(name).split('## Tried?')[1] ?? ''),
+        tried === 'no',
+        `${title}: ${tried}`,
+      )
+    }
   })
 
+  for (const name of otherNames) {
+    test(`${name}, which launch does not know, has the same sections and settings that are valid`, () => {
+      const titles = [...pageOf(name).matchAll(/^#+ .*$/gm)].map(([title]) => title)
+      assert.deepEqual(titles, [`# ${titleOf(name)}`, ...sections])
+      assert.match(pageOf(name), /## Tried\?\n\n(Tried with [^\n]*\d|Written from )/)
+      const examples = examplesOf(`docs/clients/${name}.md`)
+      assert.ok(examples.some(({ text }) => text.includes(usualUrl)))
+      for (const { language, text, notRun } of examples) {
+        const parse = parsers[language]
+        if (parse === undefined) assert.ok(notRun !== null, `${name}: ${language}`)
+        else assert.ok(typeof parse(text) === 'object')
+      }
+    })
+  }
+
   test('has links that resolve', () => {
-    for (const name of [...clientNames, 'README']) {
+    for (const name of [...clientNames, ...otherNames, 'README']) {
       for (const [, target = '', anchor] of pageOf(name).matchAll(/\]\(([^)#]+)(?:#([^)]*))?\)/g)) {
         const file = join(pages, target)
         assert.ok(existsSync(file), `${name}: ${target}`)
@@ -101,8 +139,6 @@ test('launch --print prints what the pages show', async () => {
     assert.equal(stdout, `${shown}\n`, name)
   }
 })
-
-const parsers: Record<string, (text: string) => unknown> = { json: JSON.parse, yaml: parseYaml, toml: parseToml }
 
 describe('settings', () => {
   for (const { client, language, text } of inLanguage('json', 'yaml', 'toml')) {
