@@ -5,6 +5,9 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { parseDocument } from 'yaml'
+import { SCENARIOS } from '../src/demo/scenarios.ts'
+import { type ErrorCode, errorCodes } from '../src/errors.ts'
 import { startSharedServer } from './commands/shared-server.ts'
 import {
   adapted,
@@ -51,6 +54,13 @@ test('every JSON example can be parsed', () => {
   for (const example of found) assert.doesNotThrow(() => parsed(example.text), nameOf(example))
 })
 
+test('every YAML example can be parsed', () => {
+  const found = inLanguage('yaml')
+  assert.ok(found.length > 3)
+  // Tags such as !secret are the reader's own.
+  for (const example of found) assert.deepEqual(parseDocument(example.text).errors, [], nameOf(example))
+})
+
 /** One document, or one in each line. */
 function parsed(text: string): unknown {
   try {
@@ -67,6 +77,23 @@ test('every shell example is valid in a shell', () => {
   for (const example of inLanguage('sh')) {
     assert.doesNotThrow(() => execFileSync('bash', ['-n', '-c', example.text], { stdio: 'pipe' }), nameOf(example))
   }
+})
+
+test('the errors in the troubleshooting page have the codes and statuses of the table', () => {
+  const text = readFileSync(join(repository, 'docs/troubleshooting.md'), 'utf8')
+  const rows = [...text.matchAll(/^\| `([a-z_]+)` \(([\d, ]+)\)/gm)]
+  assert.ok(rows.length > 20)
+  for (const [row, code = '', statuses = ''] of rows) {
+    assert.ok(code in errorCodes, row)
+    assert.ok(statuses.split(', ').includes(String(errorCodes[code as ErrorCode].status)), row)
+  }
+})
+
+test('the questions name every word of the demo', () => {
+  const text = readFileSync(join(repository, 'docs/faq.md'), 'utf8')
+  const words = SCENARIOS.flatMap(({ keywords }) => keywords)
+  assert.ok(words.length > 10)
+  for (const word of words) assert.ok(text.includes(`\`${word}\``), word)
 })
 
 const lists = ['docs/README.md', 'llms.txt']
