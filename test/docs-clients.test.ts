@@ -41,16 +41,7 @@ const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => l
 const sections = ['## Settings', '## Limits', '## When it does not work', '## Tried?']
 
 /** Those with a page and without `launch`, in the order of the list. */
-const otherNames = [
-  'qwen-code',
-  'pi',
-  'copilot-cli',
-  'openai-agents',
-  'langchain',
-  'mastra',
-  'genkit',
-  'strands',
-].concat(['codex-sdk', 'promptfoo'])
+const otherNames = ['openai-agents', 'langchain', 'mastra', 'genkit', 'strands', 'codex-sdk', 'promptfoo']
 const titleOf = (name: string) => /^# (.*)$/m.exec(pageOf(name))?.[1] ?? ''
 
 const parsers: Record<string, (text: string) => unknown> = { json: JSON.parse, yaml: parseYaml, toml: parseToml }
@@ -151,7 +142,7 @@ describe('settings', () => {
 
   test('exist in each language', () => {
     const clientsWith = (language: string) => inLanguage(language).map(({ client }) => client)
-    assert.deepEqual(clientsWith('json'), ['opencode', 'vscode', 'zed'])
+    assert.deepEqual(clientsWith('json'), ['opencode', 'qwen-code', 'pi', 'vscode', 'zed'])
     assert.deepEqual(clientsWith('yaml'), ['continue', 'librechat', 'llm', 'litellm'])
     assert.deepEqual(clientsWith('toml'), ['codex'])
   })

@@ -99,6 +99,88 @@ export const aider: Client = {
   }),
 }
 
+export const qwenCode: Client = {
+  parts: (target) => [
+    note(
+      "In a terminal, in your project's folder:",
+      'sh',
+      commandLine(
+        `OPENAI_BASE_URL=${shellWord(`${target.url}/v1`)}`,
+        `OPENAI_API_KEY=${shellKey(target)}`,
+        `OPENAI_MODEL=${shellWord(target.model)}`,
+        'qwen --auth-type openai',
+      ),
+    ),
+  ],
+  start: (target) => ({
+    program: 'qwen',
+    args: ['--auth-type', 'openai'],
+    environment: {
+      OPENAI_BASE_URL: `${target.url}/v1`,
+      OPENAI_API_KEY: keyOf(target),
+      OPENAI_MODEL: target.model,
+    },
+    without: [],
+    install: 'npm install -g @qwen-code/qwen-code',
+  }),
+}
+
+export const pi: Client = {
+  parts: (target) => {
+    const models = plainModels(target).map((id) => ({ id, input: ['text', 'image'], contextWindow: contextTokens }))
+    const provider = {
+      baseUrl: `${target.url}/v1`,
+      api: 'openai-completions',
+      apiKey: keyFor(target, `$${keyVariable}`),
+      models,
+    }
+    return [
+      {
+        kind: 'file',
+        path: join(target.surroundings.home, '.pi', 'agent', 'models.json'),
+        format: 'json',
+        settings: { providers: { 'claude-serve': provider } },
+        needsFolder: false,
+      },
+      note('Then, in a terminal:', 'sh', `pi --model ${shellWord(`claude-serve/${target.model}`)}`),
+    ]
+  },
+  start: (target) => ({
+    program: 'pi',
+    args: ['--model', `claude-serve/${target.model}`],
+    environment: {},
+    without: [],
+    install: 'npm install -g @earendil-works/pi-coding-agent',
+  }),
+}
+
+export const copilotCli: Client = {
+  parts: (target) => [
+    note(
+      "In a terminal, in your project's folder:",
+      'sh',
+      commandLine(
+        `COPILOT_PROVIDER_BASE_URL=${shellWord(`${target.url}/v1`)}`,
+        `COPILOT_PROVIDER_API_KEY=${shellKey(target)}`,
+        `COPILOT_MODEL=${shellWord(target.model)}`,
+        'copilot',
+      ),
+    ),
+  ],
+  start: (target) => ({
+    program: 'copilot',
+    args: [],
+    environment: {
+      COPILOT_PROVIDER_BASE_URL: `${target.url}/v1`,
+      COPILOT_PROVIDER_API_KEY: keyOf(target),
+      COPILOT_MODEL: target.model,
+    },
+    // Another type of provider would speak to it in another way.
+    without: ['COPILOT_PROVIDER_TYPE'],
+    install: 'npm install -g @github/copilot',
+  }),
+}
+
 export const codex: Client = {
   parts: (target) => {
     const { home, environment } = target.surroundings

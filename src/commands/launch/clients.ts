@@ -1,5 +1,5 @@
 // The table of clients: the settings of each, and how to start those that are terminal programs.
-import { aider, claudeCode, codex, opencode } from './agents.ts'
+import { aider, claudeCode, codex, copilotCli, opencode, pi, qwenCode } from './agents.ts'
 import { librechat, litellm, llm, n8n, openWebui } from './apps.ts'
 import type { Client } from './client.ts'
 import { cline, continueDev, vscode, zed } from './editors.ts'
@@ -11,6 +11,9 @@ export const clients: Readonly<Record<ClientName, Client>> = {
   codex,
   opencode,
   aider,
+  'qwen-code': qwenCode,
+  pi,
+  'copilot-cli': copilotCli,
   cline,
   continue: continueDev,
   vscode,

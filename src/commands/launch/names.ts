@@ -6,6 +6,9 @@ export const clientTitles = {
   codex: 'Codex',
   opencode: 'opencode',
   aider: 'Aider',
+  'qwen-code': 'Qwen Code',
+  pi: 'pi',
+  'copilot-cli': 'GitHub Copilot CLI',
   cline: 'Cline',
   continue: 'Continue',
   vscode: 'VS Code (Copilot Chat)',
@@ -30,6 +33,7 @@ export const otherNames: Readonly<Record<string, ClientName>> = {
   cn: 'continue',
   code: 'vscode',
   copilot: 'vscode',
+  qwen: 'qwen-code',
   'openai-sdk': 'openai',
   'anthropic-sdk': 'anthropic',
 }

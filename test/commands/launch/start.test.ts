@@ -31,7 +31,7 @@ const script = `#!/bin/sh
 [ -n "$OUTPUT" ] && exec >"$OUTPUT"
 for word in "$@"; do printf '<%s>' "$word"; done
 echo
-env | grep -E '^(ANTHROPIC|OPENAI|CLAUDE_CODE_USE|MINE)' | sort
+env | grep -E '^(ANTHROPIC|COPILOT|OPENAI|CLAUDE_CODE_USE|MINE)' | sort
 while [ $# -gt 0 ]; do
   case "$1" in
     fail) exit 7 ;;
@@ -94,15 +94,26 @@ describe('a program', () => {
       '<--model><openai/opus><--no-show-model-warnings><-p><say "hello">',
       ['MINE=stays', `OPENAI_API_BASE=${open.url}/v1`, 'OPENAI_API_KEY=none'],
     ],
+    [
+      'qwen-code',
+      '<--auth-type><openai><-p><say "hello">',
+      ['MINE=stays', 'OPENAI_API_KEY=none', `OPENAI_BASE_URL=${open.url}/v1`, 'OPENAI_MODEL=opus'],
+    ],
+    ['pi', '<--model><claude-serve/opus><-p><say "hello">', ['MINE=stays']],
+    [
+      'copilot-cli',
+      '<-p><say "hello">',
+      ['COPILOT_MODEL=opus', 'COPILOT_PROVIDER_API_KEY=none', `COPILOT_PROVIDER_BASE_URL=${open.url}/v1`, 'MINE=stays'],
+    ],
     ['opencode', '<--model><claude-serve/opus><-p><say "hello">', ['MINE=stays']],
     ['codex', `${codexWords}<-p><say "hello">`, ['MINE=stays']],
   ] as const) {
     test(`${client} gets its arguments, its address, and the environment of the terminal`, async (t) => {
-      const { environment: own, home } = stage(t, 'claude', 'aider', 'opencode', 'codex')
+      const { environment: own, home } = stage(t, 'claude', 'aider', 'opencode', 'codex', 'qwen', 'pi', 'copilot')
       const args = [client, '--model', 'opus', '--', '-p', 'say "hello"']
       const { code, stderr, program } = await launch(open, args, own, home)
       assert.equal(code, 0, stderr)
-      assert.match(stderr, /^claude-serve: starting \w+ .*opus/)
+      assert.match(stderr, /^claude-serve: starting \w+/)
       assert.deepEqual(program, [words, ...environment])
     })
   }
