@@ -415,7 +415,7 @@ async function openInvalidIds(tab: Tab, ids: readonly string[]): Promise<void> {
       await page.getByRole('heading', { level: 1 }).waitFor({ state: 'attached' })
     }
   }
-  const known = /^\/(ui\/[\w.-]+|v1\/(models|runs|sessions\/__proto__(\/messages)?|runs\/(__proto__|a))|)$/
+  const known = /^\/(ui\/[\w.-]+|v1\/(health|models|runs|sessions\/__proto__(\/messages)?|runs\/(__proto__|a))|)$/
   assert.deepEqual(
     paths.filter((path) => !known.test(path)),
     [],

@@ -1,8 +1,10 @@
 // Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model,
 // cached, and renewed when a file they depend on has changed. Never reads a token: the CLI reports its login. Versions are
 // compared here, because the package semver throws for some that occur (docs/decisions/0021-libraries-of-the-command-line.md).
+
 import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { availableParallelism, loadavg } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { AppError } from '../../errors.ts'
 import { quotedPath } from '../../platform/installation.ts'
@@ -51,6 +53,10 @@ export type Login = { loggedIn: boolean; method: string }
 
 /** How long a CLI may take to say its version, in milliseconds; 0.1 s is usual. */
 const versionMs = 5_000
+/** The same while twice as much wants to run as there are cores: then even a small program may take seconds to start. */
+const versionUnderLoadMs = 20_000
+
+const isOverloaded = () => (loadavg()[0] ?? 0) > 2 * availableParallelism()
 
 /** After so long a CLI that could not be run is tried again, in milliseconds, unless its file changes before. */
 const retryMs = 30_000
@@ -72,7 +78,11 @@ function versionIn(output: string): string | undefined {
 }
 
 async function readVersion(path: string, { environment, signal }: Surroundings): Promise<string> {
-  const options = { environment: childEnvironment(environment), timeoutMs: versionMs, signal }
+  const options = {
+    environment: childEnvironment(environment),
+    timeoutMs: isOverloaded() ? versionUnderLoadMs : versionMs,
+    signal,
+  }
   const { stdout, code } = await programOutput(path, ['--version'], options)
   const version = versionIn(stdout)
   if (version !== undefined) return version

@@ -78,7 +78,7 @@ const failures: Failure[] = [
     status: 503,
     code: 'claude_not_logged_in',
     upstreamStatus: 401,
-    error: /\/login/,
+    error: /Run \S+claude-serve login in a terminal/,
   },
   {
     title: '403',
@@ -86,7 +86,7 @@ const failures: Failure[] = [
     status: 503,
     code: 'claude_not_logged_in',
     upstreamStatus: 403,
-    error: /\/login/,
+    error: /Run \S+claude-serve login in a terminal/,
   },
   { title: '404', script: { status: 404 }, status: 400, code: 'model_not_found', upstreamStatus: 404, error: /model/ },
   {
