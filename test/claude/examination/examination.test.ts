@@ -27,16 +27,16 @@ const no = 'not_available'
 
 /** Changes that cost speed, and nothing else; several are joined with a plus sign. */
 const slower: Row[] = [
-  ['rewind-lies-well', { reuse_processes: no }, 'main'],
+  ['rewind-lies-well', { reuse_processes: no }],
   ['rewind-partial', { reuse_processes: no }],
   ['thinking-stays', { switch_model_options: no }],
   ['prompt-sticks', { switch_system_prompts: no }],
   ['models-rubbish', {}],
   ['prompt-ignored', { switch_system_prompts: no }],
-  ['model-ignored', { switch_models: no }],
+  ['model-ignored', { switch_models: no }, 'main'],
   ['options-ignored', { switch_model_options: no, keep_prompt_cache: no }],
   ['opening-asks', { keep_prompt_cache: no }],
-  ['loading-partial', { read_long_conversations: no }, 'main'],
+  ['loading-partial', { read_long_conversations: no }],
   ['loading-ignored', { read_long_conversations: no }],
   ['loading-refused', { read_long_conversations: no }],
   ['tools-ignored', { switch_client_tools: no }],
@@ -45,7 +45,6 @@ const slower: Row[] = [
   [
     'unknown:apply_flag_settings',
     { switch_system_prompts: no, switch_models: no, switch_model_options: no, keep_prompt_cache: no },
-    'main',
   ],
   ['unknown:mcp_set_servers', { switch_client_tools: no }],
   ['no-models+no-message-id+no-cost+unknown:get_settings', {}],
