@@ -9,7 +9,7 @@ import { RecentValues } from '../../platform/recent-values.ts'
 import type { AbilityBook } from '../cli/abilities.ts'
 import type { Turn } from '../cli/profile.ts'
 import { noteOwnConversation } from '../process/process-registry.ts'
-import { additionsIn, type HistoryFile, messagesForFile, writeHistoryFile } from '../sessions/history-file.ts'
+import { additionsIn, type HistoryFile, messagesForFile, modelIn, writeHistoryFile } from '../sessions/history-file.ts'
 import { type TranscriptEntry, transcriptFile } from '../sessions/transcript.ts'
 import type { Spawn } from './pool-worker.ts'
 import type { ResolvedRequest } from './resolve-request.ts'
@@ -60,6 +60,9 @@ export class LongHistories {
       const { additions, models } = await this.#learn(resolved)
       // The caller has left, and nobody would remove the file.
       if (signal.aborted) return null
+      const model = models.find(({ value }) => value === turn.model)?.resolvedModel ?? turn.model
+      // A CLI that does not report the full ids of its models cannot be watched using the right one after it has read a file.
+      if ((modelIn(additions) ?? model) !== model) return null
       return writeHistoryFile({
         folder: privateDir,
         messages: history.slice(0, count),
@@ -67,7 +70,7 @@ export class LongHistories {
         additions,
         cwd: profile.cwd,
         version: claude.version,
-        model: models.find(({ value }) => value === turn.model)?.resolvedModel ?? turn.model,
+        model,
       })
     } catch (error) {
       this.noteFailure(error)

@@ -31,6 +31,14 @@ export function additionsIn(bytes: Buffer): TranscriptEntry[] {
 const isBlank = ({ content }: ConversationMessage & { role: 'user' }): boolean =>
   content.every((block) => block.type === 'text' && block.text.trim() === '')
 
+/** The full id of the model that the CLI names in what it adds; null if it names none. */
+export function modelIn(additions: readonly TranscriptEntry[]): string | null {
+  const { identity } =
+    additions.map(({ attachment }) => fieldsOf(attachment)).find(({ type }) => type === 'model') ?? {}
+  const { modelId } = fieldsOf(identity)
+  return typeof modelId === 'string' ? modelId : null
+}
+
 const isTyped = (message: ConversationMessage | undefined): boolean =>
   message === undefined || (message.role === 'user' && message.content.every(({ type }) => type !== 'tool_result'))
 
