@@ -48,14 +48,19 @@ export class LongHistories {
     this.#context = context
   }
 
+  /** Whether the request's history may be worth a file. Cheap: every request is looked at. */
+  accepts({ turn, profile, claude }: ResolvedRequest): boolean {
+    const length = turn.history?.length ?? 0
+    if (length < this.#messagesMin || !profile.plain || !profile.reusable || turn.model === null) return false
+    return this.#context.abilities.of(claude).loading && this.#context.clock.now() >= this.#pausedUntil
+  }
+
   /** The file with the past of the request's conversation; null if a process is to be handed the messages one by one. */
   async prepare(resolved: ResolvedRequest, signal: AbortSignal): Promise<HistoryFile | null> {
     const { turn, profile, claude } = resolved
-    const { abilities, privateDir, clock } = this.#context
     const history = turn.history ?? []
-    if (history.length < this.#messagesMin || !profile.plain || !profile.reusable || turn.model === null) return null
     const count = messagesForFile(history)
-    if (!abilities.of(claude).loading || count < this.#messagesMin || clock.now() < this.#pausedUntil) return null
+    if (!this.accepts(resolved) || turn.model === null || count < this.#messagesMin) return null
     try {
       const { additions, models } = await this.#learn(resolved)
       // The caller has left, and nobody would remove the file.
@@ -64,7 +69,7 @@ export class LongHistories {
       // A CLI that does not report the full ids of its models cannot be watched using the right one after it has read a file.
       if ((modelIn(additions) ?? model) !== model) return null
       return writeHistoryFile({
-        folder: privateDir,
+        folder: this.#context.privateDir,
         messages: history.slice(0, count),
         rest: history.slice(count),
         additions,

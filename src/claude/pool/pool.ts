@@ -189,7 +189,8 @@ export class Pool implements Agent {
   async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Found | null> {
     try {
       const resolved = await orAbort(this.#resolve(request, turn), signal)
-      const loading = this.#scheduler.isHeld(resolved) ? null : await this.#prepareLoading(resolved, signal)
+      const isLong = this.#longHistories.accepts(resolved) && !this.#scheduler.isHeld(resolved)
+      const loading = isLong ? await this.#prepareLoading(resolved, signal) : null
       if (loading !== null) return await this.#load(loading, signal)
       const worker = await this.#scheduler.acquire(resolved, signal)
       return { worker, turn: this.#scheduler.evicted.complete(resolved.turn) }
