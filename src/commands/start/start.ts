@@ -117,7 +117,7 @@ async function answers({ url }: ServerAddress): Promise<boolean> {
 function lastWords(path: string): string {
   const lines = readFileSync(path, 'utf8')
     .split('\n')
-    .filter((line) => line.trim() !== '' && !line.startsWith('see claude-serve'))
+    .filter((line) => line.trim() !== '' && !line.startsWith(`see ${ownCommand('')}`))
   const line = lines.findLast((each) => each.startsWith('claude-serve: ')) ?? lines.at(-1)
   return line === undefined ? `see ${path}` : line.replace(/^claude-serve: /, '')
 }
