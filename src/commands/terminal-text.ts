@@ -24,11 +24,6 @@ export function oneLine(text: string): string {
   return literal(text.replace(/[\s\u2028\u2029]+/g, ' ').trim())
 }
 
-/** Quotes a text as one word of a shell, if necessary. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
-}
-
 const units: readonly [ms: number, name: string][] = [
   [86_400_000, 'd'],
   [3_600_000, 'h'],

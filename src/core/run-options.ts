@@ -2,7 +2,7 @@
 // its description in openapi.json and docs/native-api.md, what a run, a process and the Agent SDK get, the field of the
 // page's form, and the flag of `claude-serve chat`. Not for the prompt, nor for what an option does.
 import { z } from 'zod'
-import { flag, must, text, uuid } from './schema.ts'
+import { flag, jsonSchema, must, text, uuid } from './schema.ts'
 
 export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const
 export const efforts = ['low', 'medium', 'high', 'xhigh', 'max'] as const
@@ -253,11 +253,10 @@ export const runOptions = {
       description: `how much the model thinks: ${efforts.join(', ')}`,
     },
   }),
-  json_schema: row(
-    () => z.record(z.string(), z.unknown(), must('a JSON Schema, as an object')),
-    'A JSON Schema. The validated answer is in `structured_output`.',
-    { option: 'jsonSchema', form: { position: 150, label: 'JSON Schema for the answer', control: 'json' } },
-  ),
+  json_schema: row(() => jsonSchema, 'A JSON Schema. The validated answer is in `structured_output`.', {
+    option: 'jsonSchema',
+    form: { position: 150, label: 'JSON Schema for the answer', control: 'json' },
+  }),
   mcp_servers: row(
     () => z.record(serverName(), mcpServer(), must('an object of servers, as in .mcp.json')),
     'MCP servers by name, as in `.mcp.json`. A server without a `type` is started as a program.',

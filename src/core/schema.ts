@@ -8,6 +8,7 @@ export const text = z.string(must('a string'))
 export const flag = z.boolean(must('true or false'))
 export const number = z.number(must('a number'))
 export const integer = z.int(must('an integer'))
+export const jsonSchema = z.record(z.string(), z.unknown(), must('a JSON Schema, as an object'))
 export const object = z.record(z.string(), z.unknown(), must('an object'))
 
 export const uuid = text

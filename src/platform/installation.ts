@@ -25,12 +25,13 @@ export type Surroundings = { root: string; node: string; searchPath: string; hos
 
 const name = 'claude-serve'
 
+/** As one word of a shell's command line, quoted if necessary: for what a person copies. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
 /** The Dockerfile creates it. */
 const containerMark = '.container'
-
-/** As one word of a shell. */
-export const quotedPath = (path: string) =>
-  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 
 function realPath(path: string): string | null {
   try {
@@ -72,17 +73,17 @@ export function describeInstallation({ root, node, searchPath, host }: Surroundi
   const isClone = existsSync(join(root, 'src', 'cli.ts'))
   const isGlobal = isOnSearchPath(root, searchPath)
   if (isClone) {
-    const launcher = quotedPath(join(root, 'bin', name))
+    const launcher = shellWord(join(root, 'bin', name))
     const call =
-      process.platform === 'win32' ? `${quotedPath(node)} ${quotedPath(join(root, 'scripts', 'start.js'))}` : launcher
-    const upgrade = `git -C ${quotedPath(root)} pull && npm --prefix ${quotedPath(root)} ci`
+      process.platform === 'win32' ? `${shellWord(node)} ${shellWord(join(root, 'scripts', 'start.js'))}` : launcher
+    const upgrade = `git -C ${shellWord(root)} pull && npm --prefix ${shellWord(root)} ci`
     return { kind: 'clone', ...anywhere(isGlobal ? name : call), publicCall: `bin/${name}`, upgrade }
   }
   if (isGlobal) return { kind: 'global', ...anywhere(name), ...globally }
   const linked = join(root, '..', '.bin', name)
   const program = join(root, 'dist', 'cli.js')
   const isLinked = process.platform !== 'win32' && realPath(linked) === realPath(program) && existsSync(linked)
-  const call = isLinked ? quotedPath(linked) : `${quotedPath(node)} ${quotedPath(program)}`
+  const call = isLinked ? shellWord(linked) : `${shellWord(node)} ${shellWord(program)}`
   return { kind: 'local', ...anywhere(call), publicCall: `npx ${name}`, upgrade: `npm install ${name}@latest` }
 }
 

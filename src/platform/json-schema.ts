@@ -75,9 +75,10 @@ export async function schemaProblem(schema: JsonSchema): Promise<string | null> 
 export async function answerSchemaProblem(schema: JsonSchema): Promise<string | null> {
   const problem = await schemaProblem(schema)
   if (problem !== null) return problem
-  const rules = rulesForOneValue(schema)
-  if (rules === Number.POSITIVE_INFINITY) return 'refers to itself without end: no answer could be checked against it'
-  if (rules > rulesMax) return 'has too many rules for one value once its references are followed: make it simpler'
+  const ruleCount = rulesForOneValue(schema)
+  if (ruleCount === Number.POSITIVE_INFINITY)
+    return 'refers to itself without end: no answer could be checked against it'
+  if (ruleCount > rulesMax) return 'has too many rules for one value once its references are followed: make it simpler'
   const unsayable = await strictDraft07Problem(toDraft07(schema) as JsonSchema)
   if (unsayable === null) return null
   return `cannot be said in draft-07 of JSON Schema, the only version that the CLI knows: ${unsayable}`

@@ -1,13 +1,12 @@
 // Which `claude` is used, its version, and whether it is logged in. The answers are found without a call to the model,
 // cached, and renewed when a file they depend on has changed. Never reads a token: the CLI reports its login. Versions are
 // compared here, because the package semver throws for some that occur (docs/decisions/0021-libraries-of-the-command-line.md).
-
 import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, loadavg } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { AppError } from '../../errors.ts'
-import { quotedPath } from '../../platform/installation.ts'
+import { shellWord } from '../../platform/installation.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
 import type { ExecutableId } from './abilities.ts'
 import { CachedValue } from './cached-value.ts'
@@ -194,7 +193,7 @@ async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   if (compareVersions(version, oldestVersion) >= 0) return chooseShipped(`${path}: ${why}`, choice)
   throw new UnusableClaude(
     { kind: 'too_old', path, version },
-    `${path} is version ${version}; at least ${oldestVersion} is required. Run \`${quotedPath(path)} update\`.`,
+    `${path} is version ${version}; at least ${oldestVersion} is required. Run \`${shellWord(path)} update\`.`,
   )
 }
 
@@ -284,7 +283,7 @@ export class Executable {
   /** What a person types to start the one in use: its name if that is enough, or its path. */
   get command(): string {
     const { origin, path } = this.#found ?? {}
-    return path === undefined || origin === 'path' ? 'claude' : quotedPath(path)
+    return path === undefined || origin === 'path' ? 'claude' : shellWord(path)
   }
 
   /** Whether the CLI is logged in, and how. Takes about 0.4 s if the CLI must be run, otherwise no time. */

@@ -1,6 +1,6 @@
 // The command `chat`: sends one prompt to a running server and shows the answer as it arrives. Without a prompt, on a terminal, it starts a
-// conversation (conversation.ts). Not for reading the prompt (prompt.ts), for
-// the request's body (request.ts), nor for what is shown of each event (view.ts).
+// conversation (conversation.ts). Not for reading the prompt (prompt.ts), for the request's body (request.ts), nor for what is shown of each
+// event (view.ts).
 import type { PromptBlock } from '../../core/content.ts'
 import { type ExitCode, note, runCommand } from '../command.ts'
 import { ServerClient } from '../server-client.ts'

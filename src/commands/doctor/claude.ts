@@ -3,9 +3,8 @@ import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { withPathOutside } from '../../claude/cli/environment.ts'
 import { type Claude, compareVersions, Executable, oldestVersion, UnusableClaude } from '../../claude/cli/executable.ts'
-import { ownCommand } from '../../platform/installation.ts'
+import { ownCommand, shellWord } from '../../platform/installation.ts'
 import { reasonOf } from '../command.ts'
-import { shellWord } from '../terminal-text.ts'
 import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const { engines } = createRequire(import.meta.url)('../../../package.json') as { engines: { node: string } }

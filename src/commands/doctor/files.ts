@@ -13,9 +13,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { ownCommand } from '../../platform/installation.ts'
+import { ownCommand, shellWord } from '../../platform/installation.ts'
 import { reasonOf } from '../command.ts'
-import { shellWord } from '../terminal-text.ts'
 import { type DoctorContext, type Finding, ok, problem, warning } from './finding.ts'
 
 const othersBits = 0o077

@@ -1,6 +1,6 @@
 // Coding agents for the terminal: their settings and how to start them. Each setup follows the agent's own documentation.
 import { join } from 'node:path'
-import { shellWord } from '../terminal-text.ts'
+import { shellWord } from '../../platform/installation.ts'
 import type { Client } from './client.ts'
 import {
   contextTokens,
@@ -20,29 +20,85 @@ import {
 const keyOf = ({ hasKeys, surroundings }: Target): string =>
   (hasKeys ? surroundings.environment[keyVariable] : undefined) ?? placeholder
 
-const commandLine = (...parts: string[]) => parts.join(' \\\n')
-
-export const claudeCode: Client = {
-  parts: (target) => [
-    note(
-      'In a terminal:',
-      'sh',
-      commandLine(
-        `ANTHROPIC_BASE_URL=${shellWord(target.url)}`,
-        `ANTHROPIC_AUTH_TOKEN=${shellKey(target)}`,
-        `claude --model ${shellWord(target.model)}`,
-      ),
-    ),
-  ],
-  start: (target) => ({
-    program: 'claude',
-    args: ['--model', target.model],
-    environment: { ANTHROPIC_BASE_URL: target.url, ANTHROPIC_AUTH_TOKEN: keyOf(target) },
-    // Any of these would send it elsewhere, or make it prompt for which to use.
-    without: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY'],
-    install: 'npm install -g @anthropic-ai/claude-code',
-  }),
+/** An agent that takes the server's address, its key and the model from variables. Absent: it has none for that. */
+type ByVariables = {
+  intro?: string
+  program: string
+  args?: (target: Target) => string[]
+  /** Names of variables. */
+  url: string
+  key: string
+  model?: string
+  /** What the address ends in. */
+  urlEnd: '' | '/v1'
+  without?: string[]
+  install: string
 }
+
+/** What is shown and what is started are made of the same variables. */
+function byVariables(agent: ByVariables): Client {
+  const { intro = "In a terminal, in your project's folder:", program, args = () => [], without = [], install } = agent
+  const variables = (target: Target, key: string, quote: (text: string) => string) => ({
+    [agent.url]: quote(`${target.url}${agent.urlEnd}`),
+    [agent.key]: key,
+    ...(agent.model === undefined ? {} : { [agent.model]: quote(target.model) }),
+  })
+  const shown = (target: Target) =>
+    Object.entries(variables(target, shellKey(target), shellWord)).map(([name, value]) => `${name}=${value}`)
+  const command = (target: Target) => [program, ...args(target).map(shellWord)].join(' ')
+  return {
+    parts: (target) => [note(intro, 'sh', [...shown(target), command(target)].join(' \\\n'))],
+    start: (target) => ({
+      program,
+      args: args(target),
+      environment: variables(target, keyOf(target), (text) => text),
+      without,
+      install,
+    }),
+  }
+}
+
+export const claudeCode = byVariables({
+  intro: 'In a terminal:',
+  program: 'claude',
+  args: ({ model }) => ['--model', model],
+  url: 'ANTHROPIC_BASE_URL',
+  urlEnd: '',
+  key: 'ANTHROPIC_AUTH_TOKEN',
+  // Any of these would send it elsewhere, or make it prompt for which to use.
+  without: ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_USE_BEDROCK', 'CLAUDE_CODE_USE_VERTEX', 'CLAUDE_CODE_USE_FOUNDRY'],
+  install: 'npm install -g @anthropic-ai/claude-code',
+})
+
+export const aider = byVariables({
+  program: 'aider',
+  args: ({ model }) => ['--model', `openai/${model}`, '--no-show-model-warnings'],
+  url: 'OPENAI_API_BASE',
+  urlEnd: '/v1',
+  key: 'OPENAI_API_KEY',
+  install: 'python -m pip install aider-install && aider-install',
+})
+
+export const qwenCode = byVariables({
+  program: 'qwen',
+  args: () => ['--auth-type', 'openai'],
+  url: 'OPENAI_BASE_URL',
+  urlEnd: '/v1',
+  key: 'OPENAI_API_KEY',
+  model: 'OPENAI_MODEL',
+  install: 'npm install -g @qwen-code/qwen-code',
+})
+
+export const copilotCli = byVariables({
+  program: 'copilot',
+  url: 'COPILOT_PROVIDER_BASE_URL',
+  urlEnd: '/v1',
+  key: 'COPILOT_PROVIDER_API_KEY',
+  model: 'COPILOT_MODEL',
+  // Another type of provider would speak to it in another way.
+  without: ['COPILOT_PROVIDER_TYPE'],
+  install: 'npm install -g @github/copilot',
+})
 
 export const opencode: Client = {
   parts: (target) => {
@@ -78,53 +134,6 @@ export const opencode: Client = {
   }),
 }
 
-export const aider: Client = {
-  parts: (target) => [
-    note(
-      "In a terminal, in your project's folder:",
-      'sh',
-      commandLine(
-        `OPENAI_API_BASE=${shellWord(`${target.url}/v1`)}`,
-        `OPENAI_API_KEY=${shellKey(target)}`,
-        `aider --model ${shellWord(`openai/${target.model}`)} --no-show-model-warnings`,
-      ),
-    ),
-  ],
-  start: (target) => ({
-    program: 'aider',
-    args: ['--model', `openai/${target.model}`, '--no-show-model-warnings'],
-    environment: { OPENAI_API_BASE: `${target.url}/v1`, OPENAI_API_KEY: keyOf(target) },
-    without: [],
-    install: 'python -m pip install aider-install && aider-install',
-  }),
-}
-
-export const qwenCode: Client = {
-  parts: (target) => [
-    note(
-      "In a terminal, in your project's folder:",
-      'sh',
-      commandLine(
-        `OPENAI_BASE_URL=${shellWord(`${target.url}/v1`)}`,
-        `OPENAI_API_KEY=${shellKey(target)}`,
-        `OPENAI_MODEL=${shellWord(target.model)}`,
-        'qwen --auth-type openai',
-      ),
-    ),
-  ],
-  start: (target) => ({
-    program: 'qwen',
-    args: ['--auth-type', 'openai'],
-    environment: {
-      OPENAI_BASE_URL: `${target.url}/v1`,
-      OPENAI_API_KEY: keyOf(target),
-      OPENAI_MODEL: target.model,
-    },
-    without: [],
-    install: 'npm install -g @qwen-code/qwen-code',
-  }),
-}
-
 export const pi: Client = {
   parts: (target) => {
     const models = plainModels(target).map((id) => ({ id, input: ['text', 'image'], contextWindow: contextTokens }))
@@ -151,33 +160,6 @@ export const pi: Client = {
     environment: {},
     without: [],
     install: 'npm install -g @earendil-works/pi-coding-agent',
-  }),
-}
-
-export const copilotCli: Client = {
-  parts: (target) => [
-    note(
-      "In a terminal, in your project's folder:",
-      'sh',
-      commandLine(
-        `COPILOT_PROVIDER_BASE_URL=${shellWord(`${target.url}/v1`)}`,
-        `COPILOT_PROVIDER_API_KEY=${shellKey(target)}`,
-        `COPILOT_MODEL=${shellWord(target.model)}`,
-        'copilot',
-      ),
-    ),
-  ],
-  start: (target) => ({
-    program: 'copilot',
-    args: [],
-    environment: {
-      COPILOT_PROVIDER_BASE_URL: `${target.url}/v1`,
-      COPILOT_PROVIDER_API_KEY: keyOf(target),
-      COPILOT_MODEL: target.model,
-    },
-    // Another type of provider would speak to it in another way.
-    without: ['COPILOT_PROVIDER_TYPE'],
-    install: 'npm install -g @github/copilot',
   }),
 }
 

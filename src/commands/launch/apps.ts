@@ -1,7 +1,7 @@
 // Chat applications, tools and gateways: their settings, each according to its own documentation.
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { shellWord } from '../terminal-text.ts'
+import { shellWord } from '../../platform/installation.ts'
 import type { Client } from './client.ts'
 import {
   allModels,

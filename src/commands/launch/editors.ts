@@ -1,6 +1,6 @@
 // Editors and their extensions: their settings, each according to its own documentation.
 import { join } from 'node:path'
-import { shellWord } from '../terminal-text.ts'
+import { shellWord } from '../../platform/installation.ts'
 import type { Client } from './client.ts'
 import {
   contextTokens,

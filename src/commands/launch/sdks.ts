@@ -1,7 +1,7 @@
 // Libraries: a first program in each language. The programs are those of the library's page in docs/clients, which is their only copy; here
 // they get this server's address, model and key. Not for clients whose settings launch writes.
 import { readFileSync } from 'node:fs'
-import { shellWord } from '../terminal-text.ts'
+import { shellWord } from '../../platform/installation.ts'
 import type { Client } from './client.ts'
 import { keyVariable, note, placeholder, type Target } from './instructions.ts'
 

@@ -6,9 +6,9 @@ import { childEnvironment, withPathOutside } from '../../claude/cli/environment.
 import { Executable } from '../../claude/cli/executable.ts'
 import { processEnvironment } from '../../config/load.ts'
 import type { Environment } from '../../config/sources.ts'
+import { shellWord } from '../../platform/installation.ts'
 import { CommandError, type ExitCode, type LocationFlags, note, runCommand, settingsFor } from '../command.ts'
 import { browserEnvironment } from '../open/browser.ts'
-import { shellWord } from '../terminal-text.ts'
 
 export type LoginFlags = LocationFlags & { claudeBin?: string }
 

@@ -1,5 +1,4 @@
 // Conversations as `claude-serve sessions` prints them: rows of a table, or one conversation with everything known about it. Pure.
-
 import { ownCommand } from '../../platform/installation.ts'
 import type { SessionReply, SessionSummary } from '../../surfaces/native/session-reply-schemas.ts'
 import { asFacts } from '../table.ts'

@@ -2,7 +2,7 @@
 // (compat/request-fields.ts). Error messages complete a sentence that starts with the parameter's name
 // (http/validate.ts).
 import { z } from 'zod'
-import { flag, integer, must, number, object, text } from '../../../core/schema.ts'
+import { flag, integer, jsonSchema, must, number, object, text } from '../../../core/schema.ts'
 
 const fileFields = { file_data: text.nullish(), filename: text.nullish(), file_id: text.nullish() }
 
@@ -104,8 +104,6 @@ const toolChoice = z.union(
   must('none, auto, required or an object that names a tool'),
 )
 export type ToolChoice = z.output<typeof toolChoice>
-
-const jsonSchema = z.record(z.string(), z.unknown(), must('a JSON Schema, as an object'))
 
 const responseFormat = z.discriminatedUnion(
   'type',

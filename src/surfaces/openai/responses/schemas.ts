@@ -2,7 +2,7 @@
 // be reported as ignored (fields.ts). Error messages complete a sentence that starts with the parameter's name
 // (http/validate.ts).
 import { z } from 'zod'
-import { flag, integer, must, number, object, text } from '../../../core/schema.ts'
+import { flag, integer, jsonSchema, must, number, object, text } from '../../../core/schema.ts'
 import { queryInteger } from '../../../http/validate.ts'
 import { callArguments, content, effort, toolName } from '../chat/schemas.ts'
 
@@ -75,8 +75,6 @@ const toolChoice = z.union(
   must('none, auto, required or an object that names a tool'),
 )
 export type ToolChoice = z.output<typeof toolChoice>
-
-const jsonSchema = z.record(z.string(), z.unknown(), must('a JSON Schema, as an object'))
 
 const format = z.discriminatedUnion(
   'type',
