@@ -70,7 +70,7 @@ test('an address without a server is reported in words, and one of the OpenAI AP
       const shown = url.replace(/\/v1\/?$/, '')
       assert.equal(
         stderr,
-        `claude-serve: no server responds at ${shown} (${why}): start one with ${call}, or pass its address with --url\n`,
+        `claude-serve: no server responds at ${shown} (${why}): start one with ${call} start, or pass its address with --url\n`,
       )
     }
   }

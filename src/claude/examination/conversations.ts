@@ -54,6 +54,8 @@ export class Conversations {
   readonly #upstream: Upstream
   readonly #folder: string
   readonly #findings: Finding[] = []
+  /** Abilities that failed in use: a request was repeated without them, so that nothing else is said about it. */
+  readonly #lost: readonly Finding[]
   /** Words of the earlier conversations: none may be in a later one. */
   readonly #earlier: string[] = []
   /** Of the first request: the others must be like it, or different from it. */
@@ -62,9 +64,14 @@ export class Conversations {
   readonly #opens: boolean
   readonly #loads: boolean
 
-  /** `folder`: for a file that a prompt mentions. `abilities`: those that are used. */
-  constructor(pool: Pool, upstream: Upstream, { folder, abilities }: { folder: string; abilities: Abilities }) {
+  /** `folder`: for a file that a prompt mentions. `abilities`: those that are used; `lost` gets those that the pool finds wrong. */
+  constructor(
+    pool: Pool,
+    upstream: Upstream,
+    { folder, abilities, lost }: { folder: string; abilities: Abilities; lost: readonly Finding[] },
+  ) {
     this.#pool = pool
+    this.#lost = lost
     this.#opens = abilities.opening
     this.#loads = abilities.loading && abilities.rewind
     this.#upstream = upstream
@@ -89,12 +96,13 @@ export class Conversations {
       for (const conversation of conversations) {
         await conversation()
         // The others are for the next time, without that ability.
+        if (this.#lost.length > 0) return { findings: [...this.#lost], failure: null }
         if (this.#findings.some(({ ability }) => ability !== null)) break
       }
       return { findings: this.#findings, failure: null }
     } catch (error) {
       if (error instanceof NotExaminable) throw error
-      return { findings: this.#findings, failure: toAppError(error) }
+      return { findings: [...this.#lost, ...this.#findings], failure: toAppError(error) }
     }
   }
 

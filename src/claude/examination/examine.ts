@@ -84,8 +84,7 @@ async function once(claude: SpawnSpec['claude'], abilities: Abilities, parts: Ex
   parts.signal.addEventListener('abort', onAbort, { once: true })
   try {
     parts.signal.throwIfAborted()
-    const { findings, failure } = await new Conversations(pool, upstream, { folder, abilities }).run()
-    return { findings: [...lost, ...findings], failure }
+    return await new Conversations(pool, upstream, { folder, abilities, lost }).run()
   } finally {
     parts.signal.removeEventListener('abort', onAbort)
     await pool.close(0)
