@@ -3,7 +3,7 @@
 import { realpath } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Logger } from 'pino'
-import { Authenticator, type Caller } from './auth/authenticate.ts'
+import { Authenticator } from './auth/authenticate.ts'
 import { createLoginLink } from './auth/login-links.ts'
 import { watchRevocations } from './auth/revocation.ts'
 import { withPathOutside } from './claude/cli/environment.ts'
@@ -19,10 +19,8 @@ import { configFolder, type Environment } from './claude/sessions/config-folder.
 import { createSessionFiles } from './claude/sessions/session-files.ts'
 import { withForcedOutputRetry } from './compat/retry-forced-output.ts'
 import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibration.ts'
-import { estimateRequest } from './compat/tokens/estimate.ts'
 import { processEnvironment } from './config/load.ts'
 import type { Config } from './config/options.ts'
-import type { RunRequest } from './core/agent.ts'
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
 import { scheduleRetention } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
@@ -32,7 +30,7 @@ import type { Store } from './core/store.ts'
 import { demoEnvironment } from './demo/environment.ts'
 import type { Upstream } from './demo/upstream.ts'
 import { logChange, logExaminations, logRun } from './event-log.ts'
-import { type ClaudeState, describeClaude, health, readiness } from './health.ts'
+import { type ClaudeState, describeClaude } from './health.ts'
 import { type App, createApp } from './http/app.ts'
 import { type Listeners, listen, localUrl } from './http/listen.ts'
 import { ReaderLimits } from './http/reader-limits.ts'
@@ -43,16 +41,10 @@ import { type Clock, systemClock } from './platform/clock.ts'
 import { collectWhenIdle } from './platform/idle-memory.ts'
 import { isLoopbackHost } from './platform/loopback.ts'
 import { removeServerAddress, writeServerAddress } from './platform/server-address.ts'
-import { examiner, hasStandIn, plainExample, prepare } from './preparation.ts'
+import { examiner, hasStandIn, prepare } from './preparation.ts'
 import { refuseOpenDoor, refuseOwnFolders, refuseUnusableTemp } from './start-checks.ts'
 import { openSqliteStore } from './store/sqlite.ts'
-import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
-import { registerLogin } from './surfaces/native/login-routes.ts'
-import { registerNative } from './surfaces/native/routes.ts'
-import { registerSessions } from './surfaces/native/session-routes.ts'
-import { registerOpenai, sendOpenaiError } from './surfaces/openai/routes.ts'
-import { registerOpenapi } from './web/api-docs-routes.ts'
-import { registerUi } from './web/page-routes.ts'
+import { registerSurfaces } from './surfaces.ts'
 
 export type RunningServer = {
   url: string
@@ -153,6 +145,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const readers = new ReaderLimits()
   registerSurfaces(app, {
     config,
+    version,
     defaultCwd,
     executable,
     examinations,
@@ -218,62 +211,6 @@ async function tracingFor(environment: Environment): Promise<Tracing | null> {
   if (url === '') return null
   const { startTracing } = await import('./observability/tracing.ts')
   return startTracing(url, version)
-}
-
-type SurfaceParts = {
-  config: Config
-  /** A real path. */
-  defaultCwd: string
-  executable: Executable
-  examinations: Examinations
-  pool: Pool
-  runs: Runs
-  readers: ReaderLimits
-  store: Store
-  files: SessionFiles
-  calibration: TokenCalibration
-  metrics: Metrics
-  /** When the server started, on the monotonic clock, in milliseconds. */
-  startedAt: number
-}
-
-function registerSurfaces(app: App, parts: SurfaceParts): void {
-  const { config, defaultCwd, executable, examinations, pool, runs, readers, store, files, calibration, metrics } =
-    parts
-  const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
-  const compatible = {
-    ...names,
-    runs,
-    requestTimeoutMs: config.requestTimeoutMs,
-  }
-  const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
-    calibration.estimate(model, estimateRequest(run))
-  app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
-  app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
-  const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
-  const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt: parts.startedAt }
-  registerNative(app, {
-    ...names,
-    runs,
-    readers,
-    store,
-    now: Date.now,
-    permissionModes: config.permissionModes,
-    cwdRoots,
-    requestTimeoutMs: config.requestTimeoutMs,
-    maxRequestTimeoutMs: config.maxRequestTimeoutMs,
-    errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError },
-    metrics: () => metrics.read(),
-    health: () => health(healthParts),
-    readiness: () => readiness({ ...healthParts, store, runs }),
-    quota: () => pool.stats().quota,
-  })
-  const holder = (id: string) => runs.holderOf(id)
-  const release = (id: string) => pool.unloadSession(id)
-  registerSessions(app, { files, store, holder, release, cwdRoots, executable })
-  registerLogin(app, { keys: store, now: Date.now })
-  registerOpenapi(app)
-  registerUi(app)
 }
 
 type PoolParts = {
