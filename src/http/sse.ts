@@ -1,5 +1,5 @@
-// Writes server-sent events: frames to bytes, heartbeats during silence, and readers that are slow or gone. It knows
-// nothing about surfaces.
+// Writes streams, as server-sent events or as lines of JSON: frames to bytes, heartbeats during silence, and readers that
+// are slow or gone. It knows nothing about surfaces.
 import type { ServerResponse } from 'node:http'
 
 /** One server-sent event. `data` must not contain line breaks; JSON does not. */
@@ -8,9 +8,13 @@ export type Frame = { id?: number; event?: string; data: string }
 /** An event that carries its type as its name, which the vendors' SDKs need. */
 export const namedFrame = (event: { type: string }): Frame => ({ event: event.type, data: JSON.stringify(event) })
 
+/** `lines`: the data of each frame on a line of its own, without its id and name (NDJSON). */
+export type StreamFormat = 'events' | 'lines'
+
 export type SseOptions = {
   headers: Record<string, string | number | string[] | undefined>
-  /** Sent after `heartbeatMs` milliseconds of silence; a comment line if absent. */
+  format?: StreamFormat
+  /** Sent after `heartbeatMs` milliseconds of silence. If absent, a comment, or nothing in a stream of lines, which has no comments. */
   heartbeat?: Frame
   heartbeatMs?: number
   /** A reader that takes nothing for this long, in milliseconds, is disconnected. */
@@ -19,6 +23,13 @@ export type SseOptions = {
 
 export function encodeFrame({ id, event, data }: Frame): string {
   return `${id === undefined ? '' : `id: ${id}\n`}${event === undefined ? '' : `event: ${event}\n`}data: ${data}\n\n`
+}
+
+type Encoding = { type: string; encode(frame: Frame): string; silence: string }
+
+const encodings: Record<StreamFormat, Encoding> = {
+  events: { type: 'text/event-stream; charset=utf-8', encode: encodeFrame, silence: ': still here\n\n' },
+  lines: { type: 'application/x-ndjson', encode: ({ data }) => `${data}\n`, silence: '' },
 }
 
 /** An open stream. `write` resolves to false once nobody is reading: stop then. */
@@ -47,19 +58,20 @@ const chunkBytes = 256 * 1024
 
 export function openSse(
   response: ServerResponse,
-  { headers, heartbeat, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
+  { headers, format = 'events', heartbeat, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
 ): SseStream {
+  const { type, encode, silence } = encodings[format]
   response.writeHead(200, {
     ...(headers as Record<string, string>),
-    'content-type': 'text/event-stream; charset=utf-8',
+    'content-type': type,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   })
   response.flushHeaders()
   let isWriting = false
-  const heartbeatText = heartbeat === undefined ? ': still here\n\n' : encodeFrame(heartbeat)
+  const heartbeatText = heartbeat === undefined ? silence : encode(heartbeat)
   const timer = setInterval(() => {
-    if (!isWriting) response.write(heartbeatText)
+    if (!isWriting && heartbeatText !== '') response.write(heartbeatText)
   }, heartbeatMs)
   response.once('close', () => clearInterval(timer))
   return {
@@ -67,7 +79,7 @@ export function openSse(
       timer.refresh()
       isWriting = true
       // Bytes, because cutting between the halves of a character would lose it.
-      const bytes = Buffer.from(frames.map(encodeFrame).join(''))
+      const bytes = Buffer.from(frames.map(encode).join(''))
       let isReading = !response.destroyed
       for (let offset = 0; isReading && offset < bytes.length; offset += chunkBytes) {
         const hasRoom = response.write(bytes.subarray(offset, offset + chunkBytes))

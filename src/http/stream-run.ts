@@ -1,4 +1,4 @@
-// Answers a request with a run, whole or as server-sent events, for every surface. The surface decides what its frames
+// Answers a request with a run, whole or as a stream, for every surface. The surface decides what its frames
 // contain.
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { RunEnd, RunEvent } from '../core/events.ts'
@@ -10,7 +10,7 @@ import type { ReaderLimits, Reading } from './reader-limits.ts'
 import { toRequestError } from './request-errors.ts'
 // Declares `request.caller`.
 import type {} from './routes.ts'
-import { type Frame, openSse } from './sse.ts'
+import { type Frame, openSse, type StreamFormat } from './sse.ts'
 
 /** Passes each event of the run to `accept` and returns its end. Throws if the run did not succeed. */
 export async function collectRun(run: RunHandle, accept: (event: RunEvent) => void = () => {}): Promise<RunEnd> {
@@ -28,7 +28,9 @@ export async function collectRun(run: RunHandle, accept: (event: RunEvent) => vo
 export type StreamEncoder = {
   toFrames(event: RunEvent): Frame[]
   toErrorFrames(error: AppError): Frame[]
-  /** Sent during silence; a comment line if absent. */
+  /** Server-sent events if absent. */
+  format?: StreamFormat
+  /** Sent during silence: see sse.ts. */
   heartbeat?: Frame
 }
 
@@ -86,9 +88,9 @@ async function writeStream(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { heartbeat } = encoder
+  const { heartbeat, format = 'events' } = encoder
   reply.hijack()
-  const stream = openSse(reply.raw, { headers: reply.getHeaders(), ...(heartbeat ? { heartbeat } : {}) })
+  const stream = openSse(reply.raw, { headers: reply.getHeaders(), format, ...(heartbeat ? { heartbeat } : {}) })
   try {
     for await (const event of events) {
       const frames = encoder.toFrames(event)

@@ -1,4 +1,4 @@
-// The bytes of server-sent events, heartbeats, and readers that are slow or gone, on a clock that the tests move. Streams of real runs
+// The bytes of streams, heartbeats, and readers that are slow or gone, on a clock that the tests move. Streams of real runs
 // are tested with the surfaces.
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
@@ -85,6 +85,20 @@ for (const [what, heartbeat, text] of [
     assert.deepEqual(response.written, [text, text])
   })
 }
+
+test('a stream of lines has the data of each frame on a line, and no heartbeats of its own', async (t) => {
+  const { response, stream, pass } = open(t, { format: 'lines', heartbeatMs: 100 })
+  assert.deepEqual(new Map(Object.entries(response.head?.headers ?? {})).get('content-type'), 'application/x-ndjson')
+  await stream.write([one, { data: '{"b":2}' }])
+  pass(1000)
+  assert.deepEqual(response.written, ['{"a":1}\n{"b":2}\n'])
+})
+
+test('after a silence a stream of lines sends the line of its API', (t) => {
+  const { response, pass } = open(t, { format: 'lines', heartbeatMs: 100, heartbeat: { data: '{}' } })
+  pass(100)
+  assert.deepEqual(response.written, ['{}\n'])
+})
 
 test('an ended stream sends no heartbeats', (t) => {
   const { response, stream, pass } = open(t, { heartbeatMs: 100 })
