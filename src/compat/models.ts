@@ -12,6 +12,9 @@ const agentPrefix = 'agent/'
 /** Some programs prefix a model's name with the provider. */
 const providerPrefixes = ['anthropic/', 'openai/', 'claude-serve/']
 
+/** Programs that speak to Ollama end a name with this if it has no tag, on the paths of OpenAI too. */
+export const latestTag = ':latest'
+
 /** The CLI takes these whether or not it reports them. */
 const cliAliases = ['sonnet', 'opus', 'haiku', 'fable', 'best', 'opusplan']
 
@@ -27,14 +30,15 @@ const contextSuffix = /\[\d{1,3}[km]\]$/i
 
 type ModelRequest = { name: string; agent: boolean }
 
-/** Strips one prefix; null if there is none. */
-function withoutPrefix({ name, agent }: ModelRequest): ModelRequest | null {
+/** Strips the tag or one prefix; null if there is none. */
+function withoutAffix({ name, agent }: ModelRequest): ModelRequest | null {
+  if (name.endsWith(latestTag)) return { name: name.slice(0, -latestTag.length), agent }
   if (name.startsWith(agentPrefix)) return { name: name.slice(agentPrefix.length), agent: true }
   const provider = providerPrefixes.find((prefix) => name.startsWith(prefix))
   return provider === undefined ? null : { name: name.slice(provider.length), agent }
 }
 
-/** Applies the model map, to the name with and without its prefixes. A mapped name is not looked up again. */
+/** Applies the model map, to the name with and without its tag and prefixes. A mapped name is not looked up again. */
 function applyModelMap(requestedName: string, modelMap: Readonly<Record<string, string>>): ModelRequest {
   let request: ModelRequest = { name: requestedName, agent: false }
   for (;;) {
@@ -42,7 +46,7 @@ function applyModelMap(requestedName: string, modelMap: Readonly<Record<string, 
       const target = applyModelMap(modelMap[request.name] ?? '', {})
       return { name: target.name, agent: target.agent || request.agent }
     }
-    const next = withoutPrefix(request)
+    const next = withoutAffix(request)
     if (next === null) return request
     request = next
   }

@@ -31,6 +31,11 @@ const names: [string, string | null, boolean, string][] = [
   ['agent/gpt-4o', 'sonnet', true, 'agent/claude-sonnet-5'],
   ['coder', 'opus', true, 'agent/claude-opus-5'],
   ['openai/o3', 'opus', false, 'claude-opus-5'],
+  ['sonnet:latest', 'sonnet', false, 'claude-sonnet-5'],
+  ['sonnet[1m]:latest', 'sonnet[1m]', false, 'claude-sonnet-5[1m]'],
+  ['agent/sonnet:latest', 'sonnet', true, 'agent/claude-sonnet-5'],
+  ['claude-sonnet-5:latest', 'claude-sonnet-5', false, 'claude-sonnet-5'],
+  ['coder:latest', 'opus', true, 'agent/claude-opus-5'],
 ]
 for (const [name, model, agent, publicName] of names) {
   test(`${name} is ${model ?? 'the default'}${agent ? ' as an agent' : ''} and is shown as ${publicName}`, () => {
