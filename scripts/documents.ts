@@ -7,6 +7,7 @@ import type { FieldTable, Treatment } from '../src/compat/request-fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
 import { eventSchemas } from '../src/surfaces/native/reply-schemas.ts'
 import { ChatRequest } from '../src/surfaces/native/schemas.ts'
+import { generateFields, chatFields as ollamaChatFields } from '../src/surfaces/ollama/fields.ts'
 import { chatFields } from '../src/surfaces/openai/chat/fields.ts'
 import { responseFields } from '../src/surfaces/openai/responses/fields.ts'
 import { clientParts } from './clients-document.ts'
@@ -94,6 +95,8 @@ const parts: Part[] = [
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
   { file: 'docs/compatibility.md', name: 'response-fields', make: () => fieldTable(responseFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
+  { file: 'docs/compatibility.md', name: 'ollama-chat-fields', make: () => fieldTable(ollamaChatFields) },
+  { file: 'docs/compatibility.md', name: 'ollama-generate-fields', make: () => fieldTable(generateFields) },
   ...clientParts,
   ...commandsParts,
   ...configParts,

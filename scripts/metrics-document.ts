@@ -55,7 +55,7 @@ const labelMeanings: Record<string, string> = {
   route: "the route's pattern, such as `/v1/runs/:id`; `none` for an unknown path",
   state: '`idle`, `busy`, `starting`, `spare`',
   status: 'the HTTP status; 499 if the client disconnected. For retries: the status of the API, or `none`',
-  surface: '`native`, `openai`, `anthropic`; `none` for an unknown path',
+  surface: '`native`, `openai`, `anthropic`, `ollama`; `none` for an unknown path',
   type: '`input`, `output`, `cache_read`, `cache_write`',
   window: "a window of the plan, in the CLI's words: `five_hour`, `seven_day` …",
 } // biome-ignore format: a table reads better with a line for each

@@ -20,6 +20,7 @@ import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/rout
 import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
+import { registerOllama, sendOllamaError } from './surfaces/ollama/routes.ts'
 import { registerOpenai, sendOpenaiError } from './surfaces/openai/routes.ts'
 import { registerOpenapi } from './web/api-docs-routes.ts'
 import { registerUi } from './web/page-routes.ts'
@@ -69,6 +70,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     calibration.estimate(model, estimateRequest(run))
   app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
+  app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt: parts.startedAt }
   registerNative(app, {
@@ -81,7 +83,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     cwdRoots,
     requestTimeoutMs: config.requestTimeoutMs,
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
-    errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError },
+    errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError, ollama: sendOllamaError },
     metrics: () => metrics.read(),
     health: () => health(healthParts),
     readiness: () => readiness({ ...healthParts, store, runs }),

@@ -41,7 +41,7 @@ const inLanguage = (...languages: string[]) => blocks.filter(({ language }) => l
 const sections = ['## Settings', '## Limits', '## When it does not work', '## Tried?']
 
 /** Those with a page and without `launch`, in the order of the list. */
-const otherNames = ['openai-agents', 'langchain', 'mastra', 'genkit', 'strands', 'codex-sdk', 'promptfoo']
+const otherNames = ['openai-agents', 'langchain', 'mastra', 'genkit', 'strands', 'codex-sdk', 'promptfoo', 'ollama']
 const titleOf = (name: string) => /^# (.*)$/m.exec(pageOf(name))?.[1] ?? ''
 
 const parsers: Record<string, (text: string) => unknown> = { json: JSON.parse, yaml: parseYaml, toml: parseToml }

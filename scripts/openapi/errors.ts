@@ -3,13 +3,14 @@ import { AppError, type ErrorCode, errorCodes } from '../../src/errors.ts'
 import { type ErrorGroup, errorGroups } from '../../src/http/error-groups.ts'
 import { anthropicStatus, toErrorBody as toAnthropicBody } from '../../src/surfaces/anthropic/errors.ts'
 import { toErrorBody as toNativeBody } from '../../src/surfaces/native/translate.ts'
+import { ollamaStatus, toErrorBody as toOllamaBody } from '../../src/surfaces/ollama/errors.ts'
 import { openaiStatus, toErrorBody as toOpenaiBody } from '../../src/surfaces/openai/shared/errors.ts'
 import { meanings } from '../error-meanings.ts'
 import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
 /** `either`: routes that answer as OpenAI or Anthropic, depending on the request. */
-export type Surface = 'native' | 'openai' | 'anthropic' | 'either'
+export type Surface = 'native' | 'openai' | 'anthropic' | 'ollama' | 'either'
 
 /** Errors of requests that reach no route: described once for all of them. */
 export const everywhere: readonly ErrorCode[] = [
@@ -39,6 +40,7 @@ const formatIn: Record<Surface, (error: AppError) => Format> = {
     const body = toAnthropicBody(error, sampleId)
     return { status: anthropicStatus(error), words: `\`${body.error.type}\``, body }
   },
+  ollama: (error) => ({ status: ollamaStatus(error), words: `\`${error.code}\``, body: toOllamaBody(error) }),
   either(error) {
     const [first, second] = [formatIn.openai(error), formatIn.anthropic(error)]
     if (first.status !== second.status) throw new Error(`${error.code} has different statuses on the two surfaces`)
@@ -60,6 +62,8 @@ function bodySchema(surface: Surface, codes: readonly ErrorCode[]): Schema {
       return refTo('OpenAIError')
     case 'anthropic':
       return refTo('AnthropicError')
+    case 'ollama':
+      return refTo('OllamaError')
     case 'either':
       return { anyOf: [refTo('OpenAIError'), refTo('AnthropicError')] }
   }
@@ -78,7 +82,13 @@ function headersOf({ surface, status, isRun }: Kind, codes: readonly ErrorCode[]
   }
 }
 
-const namedAs: Record<Surface, string> = { native: 'Native', openai: 'OpenAI', anthropic: 'Anthropic', either: 'Face' }
+const namedAs: Record<Surface, string> = {
+  native: 'Native',
+  openai: 'OpenAI',
+  anthropic: 'Anthropic',
+  ollama: 'Ollama',
+  either: 'Face',
+}
 
 const upperFirst = (name: string) => `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
 

@@ -213,6 +213,16 @@ export const requestExamples: Record<string, Examples> = {
     },
   },
   countTokens: { short: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } } },
+  ollamaChat: {
+    stream: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } },
+    short: { summary: 'Not as a stream', value: { model: 'sonnet', messages: [hello], stream: false } },
+    load: { summary: 'Without messages: is the model there?', value: { model: 'sonnet' } },
+  },
+  ollamaGenerate: {
+    stream: { summary: 'A prompt', value: { model: 'sonnet', prompt: 'Say hello' } },
+    short: { summary: 'Not as a stream', value: { model: 'sonnet', prompt: 'Say hello', stream: false } },
+  },
+  ollamaShow: { plain: { summary: 'A model', value: { model: 'sonnet' } } },
 }
 
 const usage = {
@@ -526,6 +536,20 @@ export const answerExamples: Record<string, Examples> = {
     openai: { summary: "In OpenAI's format", value: openaiModel },
     anthropic: { summary: "In Anthropic's format", value: anthropicModel },
   },
+  'ollamaChat 200': one('An answer', {
+    model: 'sonnet',
+    created_at: '2026-11-22T10:00:00.000Z',
+    message: { role: 'assistant', content: 'Hello!' },
+    done: true,
+    done_reason: 'stop',
+    total_duration: 912_000_000,
+    load_duration: 1_000_000,
+    prompt_eval_count: 297,
+    prompt_eval_duration: 0,
+    eval_count: 3,
+    eval_duration: 911_000_000,
+  }),
+  'ollamaVersion 200': one('The version', { version: '0.40.0' }),
   'login 201': one('A key', {
     key: `csk_${'0'.repeat(49)}`,
     expires_at: '2026-11-22T22:00:00.000Z',

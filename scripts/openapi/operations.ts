@@ -8,6 +8,7 @@ import { healthRoutes } from '../../src/surfaces/native/routes.ts'
 import { runRoutes } from '../../src/surfaces/native/run-routes.ts'
 import { Nothing } from '../../src/surfaces/native/server-schemas.ts'
 import { sessionRoutes } from '../../src/surfaces/native/session-routes.ts'
+import { ollamaRoutes } from '../../src/surfaces/ollama/routes.ts'
 import { responseRoutes } from '../../src/surfaces/openai/responses/routes.ts'
 import { openaiRoutes } from '../../src/surfaces/openai/routes.ts'
 import { openapiRoutes } from '../../src/web/api-docs-routes.ts'
@@ -25,6 +26,7 @@ const tables: readonly RouteTable<never>[] = [
   openaiRoutes,
   responseRoutes,
   anthropicRoutes,
+  ollamaRoutes,
   loginRoutes,
   healthRoutes,
   openapiRoutes,
@@ -77,7 +79,7 @@ const asExamples = (examples: Examples | undefined) =>
         ),
       }
 
-function contentOf({ ids, events, text }: DocumentedAnswer, key: string): Schema {
+function contentOf({ ids, events, lines, text }: DocumentedAnswer, key: string): Schema {
   const examples = asExamples(answerExamples[key])
   const [first, ...others] = ids.map(refTo)
   const schema = others.length === 0 ? first : { anyOf: [first, ...others] }
@@ -86,6 +88,7 @@ function contentOf({ ids, events, text }: DocumentedAnswer, key: string): Schema
     ...(events === undefined
       ? {}
       : { 'text/event-stream': { schema: refTo(events), ...(schema === undefined ? examples : {}) } }),
+    ...(lines === undefined ? {} : { 'application/x-ndjson': { schema: refTo(lines) } }),
     ...(text === undefined ? {} : { [text]: { schema: { type: 'string' } } }),
   }
 }
@@ -116,7 +119,7 @@ function securityOf({ scope }: Documented): Schema[] {
 const bodyOf = ({ body, mayBeEmpty }: Documented) => body ?? (mayBeEmpty && Nothing)
 
 function surfaceOf({ tags }: Documented): Surface {
-  const compatible = tags.filter((tag) => tag === 'openai' || tag === 'anthropic')
+  const compatible = tags.filter((tag) => tag === 'openai' || tag === 'anthropic' || tag === 'ollama')
   return compatible.length > 1 ? 'either' : (compatible[0] ?? 'native')
 }
 

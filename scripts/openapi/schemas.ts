@@ -11,6 +11,9 @@ import '../../src/surfaces/native/schemas.ts'
 import '../../src/surfaces/native/server-schemas.ts'
 import '../../src/surfaces/native/session-reply-schemas.ts'
 import '../../src/surfaces/native/session-schemas.ts'
+import { generateFields, chatFields as ollamaChatFields } from '../../src/surfaces/ollama/fields.ts'
+import '../../src/surfaces/ollama/reply-schemas.ts'
+import '../../src/surfaces/ollama/schemas.ts'
 import { chatFields } from '../../src/surfaces/openai/chat/fields.ts'
 import '../../src/surfaces/openai/chat/reply-schemas.ts'
 import '../../src/surfaces/openai/chat/schemas.ts'
@@ -54,6 +57,8 @@ const tables: Record<string, FieldTable> = {
   OpenAIResponseRequest: responseFields,
   AnthropicMessagesRequest: messagesFields,
   AnthropicCountRequest: countFields,
+  OllamaChatRequest: ollamaChatFields,
+  OllamaGenerateRequest: generateFields,
 }
 
 /** The native stream's events, told apart by their type. */
@@ -73,7 +78,7 @@ function toJson(io: 'input' | 'output'): Record<string, Schema> {
 }
 
 /** Other APIs' own references describe their fields. */
-const isDescribedElsewhere = (id: string) => /^(?:OpenAI|Anthropic)/.test(id)
+const isDescribedElsewhere = (id: string) => /^(?:OpenAI|Anthropic|Ollama)/.test(id)
 
 /** Throws if a field lacks a description. */
 function checkFields(id: string, schema: Schema): void {

@@ -88,9 +88,9 @@ export class ConversationBuilder {
     this.#assistant.push(...blocks, ...calls.map((call) => this.#toolUse(call)))
   }
 
-  /** The oldest call of a tool without a result, for results that contain no call id. */
-  openCallOf(name: string): string | null {
-    return [...this.#open].find(([, call]) => call.name === name)?.[0] ?? null
+  /** The oldest call without a result, of this tool or of any, for results that contain no call id. */
+  openCallOf(name: string | null): string | null {
+    return [...this.#open].find(([, call]) => name === null || call.name === name)?.[0] ?? null
   }
 
   /**

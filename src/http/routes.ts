@@ -21,10 +21,18 @@ declare module 'fastify' {
 }
 
 /**
- * `json` and `events` are ids of schemas, for the body and for the `data:` of server-sent events: a server does not load
- * the schemas of what it returns. `text` is a media type. `headers` are names of response headers.
+ * `json`, `events` and `lines` are ids of schemas, for the body, for the `data:` of server-sent events and for lines of
+ * JSON: a server does not load the schemas of what it returns. `text` is a media type. `headers` are names of response
+ * headers.
  */
-export type Answer = { about: string; json?: string; events?: string; text?: string; headers?: readonly string[] }
+export type Answer = {
+  about: string
+  json?: string
+  events?: string
+  lines?: string
+  text?: string
+  headers?: readonly string[]
+}
 
 /** What openapi.json says about a route. */
 type Operation = {
@@ -64,7 +72,7 @@ export type Route<Options> = Registered<Options> & Operation
 
 export type RouteTable<Options> = {
   /** The part of openapi.json that the routes are in. */
-  tag: 'native' | 'openai' | 'anthropic' | 'server'
+  tag: 'native' | 'openai' | 'anthropic' | 'ollama' | 'server'
   scope: RouteScope
   routes: readonly Route<Options>[]
   /** Routes that only say what to use instead, in the format of their API. */

@@ -161,6 +161,7 @@ export class Metrics implements Observer {
 function surfaceOf(route: string | null): string {
   if (route === null) return 'none'
   if (/\/(chat\/completions|responses|embeddings)/.test(route)) return 'openai'
+  if (route.startsWith('/api/')) return 'ollama'
   if (/\/messages/.test(route) && !/\/sessions\//.test(route)) return 'anthropic'
   return 'native'
 }

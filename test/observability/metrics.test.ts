@@ -67,11 +67,13 @@ test('metrics match the requests and the retries of the CLI', async (t) => {
     messages: [{ role: 'user', content: step({ text: 'one two three', stop_reason: 'max_tokens' }) }],
   }
   await post(server, '/v1/chat/completions', limited)
+  await post(server, '/api/chat', { ...chat, messages: [] })
 
   const value = await read(server)
   assert.equal(value('claude_serve_requests_total', { route: '/v1/chat', status: '200', client: 'curl' }), 2)
   assert.equal(value('claude_serve_retries_total', { status: '529' }), 1)
   assert.equal(value('claude_serve_requests_total', { surface: 'openai', client: 'openai-node' }), 1)
+  assert.equal(value('claude_serve_requests_total', { surface: 'ollama', route: '/api/chat', status: '200' }), 1)
   assert.equal(value('http_server_request_duration_seconds', { route: '/v1/chat', status: '400' }), 1)
   assert.equal(value('claude_serve_errors_total', { code: 'invalid_request', surface: 'native' }), 1)
   assert.equal(value('claude_serve_errors_total', { code: 'origin_not_allowed' }), 1)
@@ -105,6 +107,7 @@ for (const [agent, name] of [
   ['OpenAI/Python 1.99.0', 'openai-python'],
   ['OpenAI/JS 7.1.0', 'openai-node'],
   ['Anthropic/JS 1.12.0', 'anthropic-node'],
+  ['ollama-js/0.6.4 (x64 linux Node.js/v24.21.0)', 'ollama-node'],
   ['claude-cli/2.1.330 (external, cli)', 'claude-code'],
   ['Mozilla/5.0 (X11; Linux x86_64)', 'browser'],
   ['somebody’s own', 'other'],

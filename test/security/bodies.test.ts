@@ -23,6 +23,7 @@ import {
   compatible,
   native,
   nested,
+  ollama,
   openai,
   responses,
   type Surface,
@@ -204,7 +205,7 @@ for (const surface of compatible) {
       ...surface.body('hi'),
       [surface.promptField]: Array(1000).fill({ role: 'user', content }),
     })
-    assert.match(message, new RegExp(`^${surface.promptField}\\[0\\]\\.content\\[0\\]\\.text must be a string`))
+    assert.match(message, new RegExp(`^${surface.promptField}\\[0\\]\\.content(?:\\[0\\]\\.text)? must be a string`))
   })
 }
 
@@ -372,6 +373,8 @@ for (const [index, name] of [
       await neverFails(openai, openai.body('hi', { response_format: { type: 'json_schema', json_schema: { schema } } }))
       await neverFails(anthropic, anthropic.body('hi', { tools: [{ name: 'a', input_schema: schema }] }))
       await neverFails(anthropic, anthropic.body('hi', { output_config: { format: { type: 'json_schema', schema } } }))
+      await neverFails(ollama, ollama.body('hi', { tools: [asFunction({ name: 'a', input_schema: schema })] }))
+      await neverFails(ollama, ollama.body('hi', { format: schema }))
     }
   })
 }
@@ -395,6 +398,10 @@ const fieldNames = {
   responses: [
     ...['input', 'instructions', 'previous_response_id', 'tools', 'tool_choice', 'text', 'reasoning', 'include'],
     ...['max_output_tokens', 'metadata', 'store', 'background', 'stream', 'conversation', 'prompt', 'unknown'],
+  ],
+  ollama: [
+    ...['messages', 'stream', 'format', 'think', 'options', 'keep_alive', 'tools', 'logprobs', 'top_logprobs'],
+    ...['truncate', 'unknown'],
   ],
   anthropic: [
     ...['system', 'tools', 'tool_choice', 'thinking', 'output_config', 'output_format', 'stop_sequences', 'metadata'],
@@ -486,7 +493,8 @@ function* powerful(surface: Surface): Generator<[where: string, body: Json]> {
   ])
     yield [name, { ...body, [name]: powers }]
   yield ['a message', { ...body, [surface.promptField]: [{ role: 'user', content: 'hi', ...without(powers, 'role') }] }]
-  yield ['a block', surface.body([{ ...powers, type: 'text', text: 'hi' }])]
+  // Its messages have no blocks.
+  if (surface !== ollama) yield ['a block', surface.body([{ ...powers, type: 'text', text: 'hi' }])]
 }
 
 const without = (fields: Json, name: string): Json =>
@@ -545,7 +553,8 @@ for (const surface of compatible) {
     const names = ['Bash', 'Read', 'Write', 'Task', 'WebFetch', 'mcp__x__y']
     const tools = names.map((name) => ({ name, input_schema: { type: 'object' } }))
     const flat = tools.map(({ name, input_schema: parameters }) => ({ type: 'function', name, parameters }))
-    const requested = surface === openai ? tools.map(asFunction) : surface === responses ? flat : tools
+    const isOuter = surface === openai || surface === ollama
+    const requested = isOuter ? tools.map(asFunction) : surface === responses ? flat : tools
     const { options, plain } = await accepted(surface.path, surface.body('hi', { tools: requested }))
     assert.deepEqual(
       plain?.tools.map(({ name }) => name),

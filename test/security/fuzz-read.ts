@@ -12,6 +12,9 @@ import { toMessagesRun } from '../../src/surfaces/anthropic/request.ts'
 import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/schemas.ts'
 import { ChatRequest as NativeRequest } from '../../src/surfaces/native/schemas.ts'
 import { toErrorBody as nativeError, toRunRequest } from '../../src/surfaces/native/translate.ts'
+import { toErrorBody as ollamaError } from '../../src/surfaces/ollama/errors.ts'
+import { isLoad, toGenerateRun, toChatRun as toOllamaRun } from '../../src/surfaces/ollama/request.ts'
+import { GenerateRequest, ChatRequest as OllamaRequest } from '../../src/surfaces/ollama/schemas.ts'
 import { toChatRun } from '../../src/surfaces/openai/chat/request.ts'
 import { ChatRequest as OpenaiRequest } from '../../src/surfaces/openai/chat/schemas.ts'
 import { toErrorBody as openaiError } from '../../src/surfaces/openai/shared/errors.ts'
@@ -27,8 +30,8 @@ export async function understood(read: Read, body: unknown): Promise<void> {
   } catch (error) {
     if (!(error instanceof AppError) || error.status >= 500) throw error
     assert.notEqual(error.message, '')
-    for (const body of [nativeError(error, 'req'), openaiError(error), anthropicError(error, 'req')])
-      JSON.parse(JSON.stringify(body))
+    const bodies = [nativeError(error, 'req'), openaiError(error), anthropicError(error, 'req'), ollamaError(error)]
+    for (const body of bodies) JSON.parse(JSON.stringify(body))
   }
 }
 
@@ -45,6 +48,22 @@ export const readOpenai: Read = async (body) => {
   const parsed = parseBody(OpenaiRequest, body)
   const { run, tools } = toChatRun(parsed, resolveModel(parsed.model, facts, {}))
   await checkAnswerSchema(run.options.jsonSchema, 'schema')
+  await checkToolSchemas(tools)
+  assertCanBeSent(run.prompt, run.session)
+}
+
+export const readOllama: Read = async (body) => {
+  const parsed = parseBody(OllamaRequest, body)
+  if (!isLoad(parsed)) await readOllamaRun(toOllamaRun(parsed, resolveModel(parsed.model, facts, {})))
+}
+
+export const readGenerate: Read = async (body) => {
+  const parsed = parseBody(GenerateRequest, body)
+  if (!isLoad(parsed)) await readOllamaRun(toGenerateRun(parsed, resolveModel(parsed.model, facts, {})))
+}
+
+async function readOllamaRun({ run, tools }: ReturnType<typeof toOllamaRun>) {
+  await checkAnswerSchema(run.options.jsonSchema, 'format')
   await checkToolSchemas(tools)
   assertCanBeSent(run.prompt, run.session)
 }

@@ -15,15 +15,26 @@ import { CountRequest, MessagesRequest } from '../../src/surfaces/anthropic/sche
 import { PermissionAnswer, QuestionAnswer } from '../../src/surfaces/native/run-schemas.ts'
 import { ChatRequest as NativeRequest } from '../../src/surfaces/native/schemas.ts'
 import { SessionFork, SessionPatch } from '../../src/surfaces/native/session-schemas.ts'
+import { GenerateRequest, ChatRequest as OllamaRequest, ShowRequest } from '../../src/surfaces/ollama/schemas.ts'
 import { ChatRequest as OpenaiRequest } from '../../src/surfaces/openai/chat/schemas.ts'
 import { openResponse } from '../../src/surfaces/openai/responses/reply.ts'
 import { Response } from '../../src/surfaces/openai/responses/reply-schemas.ts'
 import { checkResponse, toResponseRun } from '../../src/surfaces/openai/responses/request.ts'
 import { ResponseRequest } from '../../src/surfaces/openai/responses/schemas.ts'
 import { bodiesOf, oddBodies, payloads } from './fuzz-bodies.ts'
-import { type Read, readCount, readMessages, readNative, readOnly, readOpenai, understood } from './fuzz-read.ts'
+import {
+  type Read,
+  readCount,
+  readGenerate,
+  readMessages,
+  readNative,
+  readOllama,
+  readOnly,
+  readOpenai,
+  understood,
+} from './fuzz-read.ts'
 import { question, type Send, sendAnswers, sendToAgent, sendToSession } from './fuzz-send.ts'
-import { anthropic, models, native, openai, type Surface } from './surfaces.ts'
+import { anthropic, models, native, ollama, openai, type Surface } from './surfaces.ts'
 
 /** Ends a test that hangs; no machine is this slow. */
 const hang = { timeout: 300_000 }
@@ -78,6 +89,21 @@ const responseTools = [
   [{ type: 'custom', name: 'g', format: { type: 'text' } }, { type: 'web_search' }],
   [aFunction, { type: 'namespace', name: 'n', tools: [aFunction, { type: 'custom', name: 'g' }] }],
 ]
+
+/** In Ollama's API content is a text, and calls have arguments as objects, and rarely ids. */
+const ollamaMessages = fc.constantFrom<unknown>(
+  [
+    { role: 'system', content: 'Be kind.' },
+    { role: 'user', content: 'hi' },
+  ],
+  [
+    { role: 'user', content: 'hi', images: [] },
+    { role: 'assistant', content: '', tool_calls: [{ function: { name: 'f', arguments: { a: 1 } } }] },
+    { role: 'tool', content: 'r', tool_name: 'f' },
+  ],
+)
+const ollamaBodies = fc.oneof(bodiesOf(OllamaRequest), bodiesOf(OllamaRequest, { messages: ollamaMessages }))
+const generateBodies = bodiesOf(GenerateRequest, { images: fc.constantFrom<unknown>(null, []) })
 
 /** What the schema leaves to the schemas of items and tools, and what would need a store. */
 const knownInResponses = {
@@ -170,6 +196,24 @@ const targets: Target[] = [
     bodies: withMessages(CountRequest, anthropicCalls),
     read: readCount,
     open: (t) => sendToAgent(t, '/v1/messages/count_tokens', anthropic, true),
+  },
+  {
+    what: 'POST /api/chat',
+    bodies: ollamaBodies,
+    read: readOllama,
+    open: (t) => sendToAgent(t, ollama.path, ollama),
+  },
+  {
+    what: 'POST /api/generate',
+    bodies: generateBodies,
+    read: readGenerate,
+    open: (t) => sendToAgent(t, '/api/generate', ollama),
+  },
+  {
+    what: 'POST /api/show',
+    bodies: bodiesOf(ShowRequest),
+    read: readOnly(ShowRequest),
+    open: (t) => sendToAgent(t, '/api/show', ollama, true),
   },
   {
     what: 'POST /v1/runs/{id}/permissions/{id}',

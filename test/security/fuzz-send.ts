@@ -18,7 +18,7 @@ function checkAnswer({ statusCode, headers, body }: Answer, surface: Surface): b
   assert.match(String(headers['x-request-id']), /^req_[0-9a-f]{24}$/)
   assert.equal(headers['x-content-type-options'], 'nosniff')
   const type = String(headers['content-type'])
-  if (statusCode < 300 && type.startsWith('text/event-stream')) {
+  if (statusCode < 300 && /^(?:text\/event-stream|application\/x-ndjson)/.test(type)) {
     const last = eventsOf(body).at(-1)
     assert.ok(last !== undefined && surface.isEnd(last), 'a stream is not complete')
     return true
@@ -51,7 +51,10 @@ const obliging: Script = ({ options: { jsonSchema } }) => [
   runEnd({ result: '{}', structuredOutput: jsonSchema === null ? null : {} }),
 ]
 
-/** An accepted body causes one run, unless it is only counted. */
+/** Ollama's answer to a request without a prompt. */
+const isLoadReply = (body: string) => /"done_reason":"(?:un)?load"/.test(body)
+
+/** An accepted body causes one run, unless it is only counted, or only loads a model. */
 export async function sendToAgent(t: TestContext, path: string, surface: Surface, isCounted = false): Promise<Send> {
   const agent = new ScriptedAgent(obliging)
   const app = await createInjectApp(t, allSurfaces({ agent }))
@@ -62,7 +65,8 @@ export async function sendToAgent(t: TestContext, path: string, surface: Surface
     const answer = await post(app, path, payload)
     const isAccepted = checkAnswer(answer, surface)
     const runCount = agent.requests.length
-    assert.equal(runCount, isAccepted && !isCounted ? 1 : 0, `${answer.statusCode} ${answer.body.slice(0, 200)}`)
+    const isRun = isAccepted && !isCounted && !isLoadReply(answer.body)
+    assert.equal(runCount, isRun ? 1 : 0, `${answer.statusCode} ${answer.body.slice(0, 200)}`)
     assertNoErrors(app.logLines)
   }
 }

@@ -92,9 +92,28 @@ ALL  /v1/messages/batches/*                   chat   anthropic
 ALL  /v1/complete                             chat   anthropic
 GET  /v1/models                               chat   anthropic  anthropic
 GET  /v1/models/*                             chat   anthropic  anthropic
+
+POST /api/chat                                chat   ollama
+POST /api/generate                            chat   ollama
+POST /api/show                                chat   ollama
+GET  /api/tags                                chat   ollama
+GET  /api/ps                                  chat   ollama
+GET  /api/version                             chat   ollama
+GET  /api/chat                                chat   ollama
+GET  /api/generate                            chat   ollama
+GET  /api/show                                chat   ollama
+ALL  /api/pull                                chat   ollama
+ALL  /api/push                                chat   ollama
+ALL  /api/create                              chat   ollama
+ALL  /api/copy                                chat   ollama
+ALL  /api/delete                              chat   ollama
+ALL  /api/embed                               chat   ollama
+ALL  /api/embeddings                          chat   ollama
+ALL  /api/blobs/*                             chat   ollama
+ALL  /v1/systemone                            chat   ollama
 `
 
-type ErrorFormat = 'native' | 'openai' | 'anthropic'
+type ErrorFormat = 'native' | 'openai' | 'anthropic' | 'ollama'
 type Listed = {
   line: string
   method: string
@@ -182,12 +201,16 @@ const opens: Record<Scope, readonly string[]> = {
   admin: ['open', 'any', 'chat', 'agent', 'admin'],
 }
 
-/** The code or type of an error, in the format of its API. */
+/** The code or type of an error, in the format of its API; its text in Ollama's, which has nothing else. */
 function codeIn(format: ErrorFormat, body: string): unknown {
   const reply = JSON.parse(body)
   if (format === 'native') {
     assert.equal(typeof reply.error, 'string')
     return reply.code
+  }
+  if (format === 'ollama') {
+    assert.deepEqual(Object.keys(reply), ['error'])
+    return /lacks the scope/.test(reply.error) ? 'lacks the scope' : 'another'
   }
   assert.equal(typeof reply.error.message, 'string')
   if (format === 'openai') return reply.error.code
@@ -199,11 +222,13 @@ const noKey: Record<ErrorFormat, string> = {
   native: 'unauthorized',
   openai: 'invalid_api_key',
   anthropic: 'authentication_error',
+  ollama: 'another',
 }
 const tooLittle: Record<ErrorFormat, string> = {
   native: 'insufficient_scope',
   openai: 'insufficient_scope',
   anthropic: 'permission_error',
+  ollama: 'lacks the scope',
 }
 
 /** Of a route for every method, some: it has one handler and one scope for all of them. */
@@ -319,7 +344,15 @@ test('C01 none of this started a process', async () => {
   assert.deepEqual(JSON.parse(runs.body), { runs: [], next_cursor: null })
 })
 
-for (const path of ['/nothing', '/v1/nothing', '/v1/keys', '/admin', '/.env', '/v1/runs/../../etc/passwd']) {
+for (const path of [
+  '/nothing',
+  '/api/nothing',
+  '/v1/nothing',
+  '/v1/keys',
+  '/admin',
+  '/.env',
+  '/v1/runs/../../etc/passwd',
+]) {
   test(`C01 ${path} does not exist, with a key or without one`, async () => {
     for (const key of ['', keys.get('admin') ?? '']) {
       const headers: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` }

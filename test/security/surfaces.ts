@@ -1,4 +1,4 @@
-// The native, OpenAI and Anthropic surfaces on one scripted agent, each described in the same terms: a request, a stream, an answer's
+// The native, OpenAI, Anthropic and Ollama surfaces on one scripted agent, each described in the same terms: a request, a stream, an answer's
 // text, an error. For tests that treat all of them alike.
 
 import assert from 'node:assert/strict'
@@ -7,6 +7,8 @@ import type { App } from '../../src/http/app.ts'
 import { ErrorBody as AnthropicError } from '../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { ErrorBody as NativeError } from '../../src/surfaces/native/reply-schemas.ts'
+import { ErrorBody as OllamaError } from '../../src/surfaces/ollama/reply-schemas.ts'
+import { registerOllama } from '../../src/surfaces/ollama/routes.ts'
 import { ErrorBody as OpenaiError } from '../../src/surfaces/openai/chat/reply-schemas.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import type { InjectAppOptions } from '../helpers/inject-app.ts'
@@ -23,17 +25,18 @@ export function allSurfaces(options: InjectAppOptions = {}, first: (app: App) =>
       const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
       app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
       app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
+      app.register(async (scope) => registerOllama(scope, { ...shared, countTokens: () => 7 }))
     },
   }
 }
 
 type Json = Record<string, unknown>
 
-/** A server-sent event as a client reads it. */
+/** A server-sent event, or a line of JSON, as a client reads it. */
 export type SentEvent = { id: string | null; event: string | null; data: string }
 
 export type Surface = {
-  name: 'native' | 'openai' | 'responses' | 'anthropic'
+  name: 'native' | 'openai' | 'responses' | 'anthropic' | 'ollama'
   path: string
   /** The path that answers with a stream. */
   streamPath: string
@@ -121,8 +124,23 @@ export const anthropic: Surface = {
   isEnd: ({ event }) => event === 'message_stop',
 }
 
+/** Its answers are streamed unless that is switched off, and a stream is lines of JSON. */
+export const ollama: Surface = {
+  name: 'ollama',
+  path: '/api/chat',
+  streamPath: '/api/chat',
+  promptField: 'messages',
+  body: (prompt, more = {}) => ({ model: 'sonnet', messages: messages(prompt), stream: false, ...more }),
+  streamed: (prompt) => ollama.body(prompt, { stream: true }),
+  ErrorBody: OllamaError,
+  messageOf: (body) => textIn(body, 'error'),
+  textOf: (body) => textIn(body, 'message', 'content'),
+  deltaOf: (event) => textIn(event, 'message', 'content'),
+  isEnd: ({ data }) => inside(JSON.parse(data), 'done') === true,
+}
+
 /** Every surface but the native one. */
-export const compatible = [openai, responses, anthropic]
+export const compatible = [openai, responses, anthropic, ollama]
 export const surfaces = [native, ...compatible]
 
 const lineOf = /^(data|event|id): (.*)$/s
@@ -132,9 +150,18 @@ const lineOf = /^(data|event|id): (.*)$/s
  * sends, as a broken frame would have one.
  */
 export function eventsOf(stream: string): SentEvent[] {
+  if (stream.startsWith('{')) return linesOf(stream)
   assert.ok(stream.endsWith('\n\n'), 'the stream ends within an event')
   const blocks = stream.slice(0, -2).split(/(?:\r\n|\r|\n){2}/)
   return blocks.filter((block) => !block.startsWith(':')).map(eventOf)
+}
+
+function linesOf(stream: string): SentEvent[] {
+  assert.ok(stream.endsWith('\n'), 'the stream ends within a line')
+  return stream
+    .slice(0, -1)
+    .split('\n')
+    .map((data) => ({ id: null, event: null, data }))
 }
 
 function eventOf(block: string): SentEvent {

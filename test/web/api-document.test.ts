@@ -7,6 +7,7 @@ import { anthropicStatus } from '../../src/surfaces/anthropic/errors.ts'
 import { EventsQuery, RunsQuery, UsageQuery } from '../../src/surfaces/native/run-schemas.ts'
 import { ChatRequest } from '../../src/surfaces/native/schemas.ts'
 import { MessageListQuery, SessionListQuery } from '../../src/surfaces/native/session-schemas.ts'
+import { ollamaStatus } from '../../src/surfaces/ollama/errors.ts'
 import { openaiStatus } from '../../src/surfaces/openai/shared/errors.ts'
 import { makeFolders } from '../helpers/test-server.ts'
 import { pathFor, type Route, send, startWithRoutes } from '../security/posture-routes.ts'
@@ -61,6 +62,7 @@ test('every error code is documented', () => {
 const statusIn: Record<string, (error: AppError) => number> = {
   openai: openaiStatus,
   anthropic: anthropicStatus,
+  ollama: ollamaStatus,
 }
 
 test('error answers are listed under the statuses that their codes have in each API', () => {

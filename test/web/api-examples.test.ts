@@ -110,6 +110,12 @@ async function check(operation: Operation, response: Response): Promise<void> {
   assert.ok(found.content[type], `${operation.operationId} does not document ${type}`)
   const schema = [...location, 'content', type, 'schema']
   if (type === 'application/json') return assertFits(JSON.parse(text), schema)
+  if (type === 'application/x-ndjson') {
+    const lines = text.trim().split('\n')
+    assert.ok(lines.length > 1, text)
+    for (const line of lines) assertFits(JSON.parse(line), schema)
+    return assert.match(lines.at(-1) ?? '', /"done":true/)
+  }
   if (type !== 'text/event-stream') return assertFits(text, schema)
   const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '')
   assert.ok(events.length > 2, text)
@@ -205,6 +211,9 @@ for (const [operationId, path, body, status] of [
   ['createMessage', '/v1/messages', { model: 'gpt-9', max_tokens: 1, messages: hello }, 404],
   ['countTokens', '/v1/messages/count_tokens', { model: 'sonnet', messages: [] }, 400],
   ['getModel', '/v1/models/gpt-9', null, 404],
+  ['ollamaChat', '/api/chat', { messages: hello }, 400],
+  ['ollamaGenerate', '/api/generate', { model: 'gpt-9', prompt: 'hi' }, 404],
+  ['ollamaShow', '/api/show', {}, 400],
 ] as const) {
   test(`${operationId}: the error matches the document: ${status} for ${JSON.stringify(body) ?? path}`, async () => {
     const operation = operations.find((each) => each.operationId === operationId)

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Quota } from '../../core/agent.ts'
 import type { AppError } from '../../errors.ts'
 import { errorHeaders, toRequestError } from '../../http/request-errors.ts'
-import { type CompatibleSurface, clientSurface, type SendError } from '../../http/requested-surface.ts'
+import { type CompatibleSurface, type SendError, unknownPathSurface } from '../../http/requested-surface.ts'
 import { type RouteTable, registerRoutes } from '../../http/routes.ts'
 import { type ChatOptions, chatRoutes } from './chat-routes.ts'
 import { type RunOptions, runRoutes } from './run-routes.ts'
@@ -26,8 +26,8 @@ export type NativeOptions = ChatOptions &
 export function registerNative(app: FastifyInstance, options: NativeOptions): void {
   app.setErrorHandler((thrown, request, reply) => {
     const error = toRequestError(thrown, request)
-    // An unknown path belongs to no API: the client decides the error's format.
-    const surface = request.is404 ? clientSurface(request.headers) : null
+    // An unknown path is that of no route: the client decides the error's format.
+    const surface = request.is404 ? unknownPathSurface(request) : null
     const sendForSurface = surface === null ? undefined : options.errorSenders?.[surface]
     return sendForSurface?.(error, request, reply) ?? sendError(reply, request, error)
   })
