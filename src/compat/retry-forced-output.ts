@@ -6,6 +6,9 @@ import { figuresOfBoth, type RunEnd, type RunEvent } from '../core/events.ts'
 import { toAppError } from '../errors.ts'
 import { JsonObjectExtractor } from '../platform/json-object-extractor.ts'
 
+/** For the system prompt of a request for JSON without a schema. */
+export const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
+
 const reminders = {
   call: 'Your answer must be a call of one of the tools. Call it now, and write nothing else.',
   'json-object': 'Your answer must be one JSON object and nothing else: no words around it, no code fence.',

@@ -4,6 +4,7 @@ import { isAuxiliaryRequest } from '../../compat/auxiliary-requests.ts'
 import { freeChoice, offeredTools, type RequestedTool, toClientTool } from '../../compat/client-tools.ts'
 import { type ResolvedModel, systemOptions } from '../../compat/models.ts'
 import { type FieldTable, ignoredFields, refuseFields } from '../../compat/request-fields.ts'
+import { objectInstruction } from '../../compat/retry-forced-output.ts'
 import type { Translation } from '../../compat/serve-run.ts'
 import { type Effort, noPlainOptions, type PlainOptions, type Thinking } from '../../core/agent.ts'
 import { invalidField } from '../../errors.ts'
@@ -43,8 +44,6 @@ export function toGenerateRun(body: GenerateRequest, resolved: ResolvedModel): T
 }
 
 type Read = ReadMessages & { route: OllamaPlan['route']; fields: FieldTable; tools: readonly Tool[] }
-
-const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
 
 function toRun(body: Body, resolved: ResolvedModel, read: Read): Translation<OllamaPlan> {
   const requested = resolved.agent ? [] : read.tools.map(toRequestedTool)

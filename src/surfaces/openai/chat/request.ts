@@ -5,6 +5,7 @@ import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
 import { type ResolvedModel, systemOptions } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
+import { objectInstruction } from '../../../compat/retry-forced-output.ts'
 import type { Translation } from '../../../compat/serve-run.ts'
 import type { PlainOptions } from '../../../core/agent.ts'
 import { invalidField } from '../../../errors.ts'
@@ -96,8 +97,6 @@ function plainOptions(
 }
 
 type JsonFormat = Pick<ChatPlan, 'format'> & { schema: Record<string, unknown> | null; instruction: string | null }
-
-export const objectInstruction = 'Answer with one JSON object and nothing else: no words around it, no code fence.'
 
 function jsonFormat({ response_format: format }: ChatRequest): JsonFormat {
   if (!format || format.type === 'text') return { format: 'text', schema: null, instruction: null }
