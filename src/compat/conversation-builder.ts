@@ -88,6 +88,11 @@ export class ConversationBuilder {
     this.#assistant.push(...blocks, ...calls.map((call) => this.#toolUse(call)))
   }
 
+  /** Whether a call with this id in the request has no result yet. */
+  isOpen(id: string): boolean {
+    return this.#open.has(id)
+  }
+
   /** The oldest call without a result, of this tool or of any, for results that contain no call id. */
   openCallOf(name: string | null): string | null {
     return [...this.#open].find(([, call]) => name === null || call.name === name)?.[0] ?? null

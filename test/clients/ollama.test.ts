@@ -55,6 +55,9 @@ async function failureOf(answer: Promise<unknown>): Promise<{ status: number | u
   return { status: thrown.status_code, error: thrown.error ?? thrown.message }
 }
 
+/** Of the process that the last request to the model came from. */
+const sessionOf = () => requestAt(upstream).headers['x-claude-code-session-id']
+
 const isDuration = (value: unknown) => Number.isInteger(value) && Number(value) >= 0
 
 describe('the ollama package', () => {
@@ -124,8 +127,11 @@ describe('the ollama package', () => {
       [{ city: 'Rome' }, { city: 'Oslo' }],
     )
     assert.equal(done_reason, 'stop')
+    const session = sessionOf()
+    assert.ok(session)
     const results = ['rain', 'snow'].map((content) => ({ role: 'tool', content, tool_name: 'get_weather' }))
     await client.chat({ model, messages: [prompt, message, ...results], tools: [weatherTool] })
+    assert.equal(sessionOf(), session, 'the conversation goes on in the process that holds it')
     const ids = (message.tool_calls as unknown as { id: string }[]).map(({ id }) => id)
     const [first = '', second = ''] = ids
     assert.deepEqual(conversationOf(sent(upstream)).slice(1), [

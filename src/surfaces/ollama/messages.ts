@@ -69,7 +69,7 @@ function answeredCall(
   builder: ConversationBuilder,
   { tool_call_id: id, tool_name: toolName, name }: ToolMessage,
 ): string {
-  if (id) return id
+  if (id && builder.isOpen(id)) return id
   const tool = toolName || name
   return (tool ? builder.openCallOf(tool) : null) ?? builder.openCallOf(null) ?? ''
 }

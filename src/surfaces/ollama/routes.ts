@@ -12,6 +12,7 @@ import type { SendError } from '../../http/requested-surface.ts'
 import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/routes.ts'
 import type { Frame } from '../../http/sse.ts'
 import { parseBody } from '../../http/validate.ts'
+import { fieldsOf } from '../../platform/json.ts'
 import { ollamaHeaders, ollamaStatus, toErrorBody } from './errors.ts'
 import { chatNestedFields } from './fields.ts'
 import { toModelList, toShownModel } from './models.ts'
@@ -141,8 +142,8 @@ async function answer<Body extends OllamaBody>(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
+  if (!isLoad(fieldsOf(request.body))) return serveRun(api, options, request, reply)
   const body = api.parse(request.body)
-  if (!isLoad(body)) return serveRun(api, options, request, reply)
   await resolve(body.model, options, request)
   const plan = { model: body.model, route: api.route }
   return toLoadReply({ plan, createdAtMs: Date.now() }, isUnload(body) ? 'unload' : 'load')

@@ -162,6 +162,13 @@ for (const [what, calls, results, ids, wanted] of [
     ['one', 'two'],
   ],
   [
+    'in order, if their ids are those of no call',
+    [call('look'), call('shout')],
+    [result('one', { tool_call_id: 'x' }), result('two', { tool_call_id: 'y' })],
+    ['call-1-0', 'call-1-1'],
+    ['one', 'two'],
+  ],
+  [
     'in order, if their names are those of no tool',
     [call('look'), call('shout')],
     [result('one', { tool_name: 'lok' }), result('two', { tool_name: '' })],
