@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after } from 'node:test'
 import { createInjectApp, type InjectApp } from '../helpers/inject-app.ts'
 import { goodRun, ScriptedAgent } from '../helpers/scripted-agent.ts'
-import { allSurfaces, anthropic, native, openai, responses, type Surface } from './surfaces.ts'
+import { allSurfaces, anthropic, native, ollama, openai, responses, type Surface } from './surfaces.ts'
 
 type Shape = { title: string; path: string; make(size: number): unknown }
 
@@ -81,7 +81,7 @@ const pieces: Record<string, (size: number) => string> = {
 }
 
 const inTexts: Shape[] = Object.entries(pieces).flatMap(([title, make]) =>
-  [native, openai, responses, anthropic].map(({ name, path, body }: Surface) => ({
+  [native, openai, responses, anthropic, ollama].map(({ name, path, body }: Surface) => ({
     title: `${title} in a prompt, ${name}`,
     path,
     make: (size: number) => body(make(size)),

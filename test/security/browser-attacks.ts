@@ -234,11 +234,12 @@ const preflighted = all('POST', '/v1/chat', [
   ['B19 fetch, JSON, with credentials', `return post({ headers: asJson, credentials: 'include' })`, preflightAndReads],
 ])
 
-const surfaces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/responses', '/v1/messages'].flatMap((path) =>
-  all('POST', path, [
-    [`B11 fetch, JSON, to ${path}`, `return post({ headers: asJson })`, preflightAndReads],
-    [`B16 fetch, no-cors, text, to ${path}`, `return post({ mode: 'no-cors' })`],
-  ]),
+const surfaces = ['/v1/chat/stream', '/v1/chat/completions', '/v1/responses', '/v1/messages', '/api/chat'].flatMap(
+  (path) =>
+    all('POST', path, [
+      [`B11 fetch, JSON, to ${path}`, `return post({ headers: asJson })`, preflightAndReads],
+      [`B16 fetch, no-cors, text, to ${path}`, `return post({ mode: 'no-cors' })`],
+    ]),
 )
 
 const withoutBody = [

@@ -107,6 +107,20 @@ const surfaces: readonly Surface[] = [
       }),
   },
   {
+    name: 'ollama',
+    ask: ({ system, messages, tools }) =>
+      post(server, '/api/chat', {
+        model: 'sonnet',
+        stream: false,
+        messages: [
+          ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+          // Its messages have no blocks.
+          ...messages.flatMap(({ role, content }) => textsOf(content).map((text) => ({ role, content: text }))),
+        ],
+        ...(tools && { tools: tools.map((name) => ({ type: 'function', function: { name, parameters: schema } })) }),
+      }),
+  },
+  {
     name: 'anthropic',
     ask: ({ tools, ...fields }) =>
       post(server, '/v1/messages', {

@@ -89,6 +89,9 @@ test('what a key may not is 403 on every surface, names what it may, and reaches
     ['/v1/chat/completions', { model: 'sonnet', messages }, /may not use the model sonnet/],
     ['/v1/responses', { model: 'agent/sonnet', input: 'x' }, /may not use the model sonnet/],
     ['/v1/messages', { model: 'sonnet', max_tokens: 9, messages }, /may not use the model sonnet/],
+    ['/api/chat', { model: 'sonnet:latest', messages }, /may not use the model sonnet/],
+    ['/api/generate', { model: 'sonnet' }, /may not use the model sonnet/],
+    ['/api/show', { model: 'sonnet' }, /may not use the model sonnet/],
   ] as [string, object, RegExp][]) {
     const answer = await call(path, body)
     assert.equal(answer.status, 403, `${path} ${JSON.stringify(answer.body)}`)

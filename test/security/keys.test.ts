@@ -16,6 +16,7 @@ import type { KeyStore, Store } from '../../src/core/store.ts'
 import type { App } from '../../src/http/app.ts'
 import { openMemoryStore, openSqliteStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
+import { registerOllama } from '../../src/surfaces/ollama/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { input } from '../core/runs-scene.ts'
 import { createInjectApp, listenApp, openaiRest } from '../helpers/inject-app.ts'
@@ -65,6 +66,7 @@ async function setUp(t: TestContext, agent = new ScriptedAgent()) {
       const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
       app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
       app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
+      app.register(async (scope) => registerOllama(scope, { ...shared, countTokens: () => 7 }))
     },
   })
   const ask = (method: 'GET' | 'POST', path: string, headers: Record<string, string> = {}, payload: object = {}) =>
@@ -87,6 +89,12 @@ const routes: ['GET' | 'POST', string, Scope | 'any', object?][] = [
   ['POST', '/v1/messages/count_tokens', 'chat', chatBody],
   ['POST', '/v1/chat/completions', 'agent', { ...chatBody, model: 'agent/sonnet' }],
   ['POST', '/v1/messages', 'agent', { ...chatBody, model: 'agent/sonnet', max_tokens: 5 }],
+  ['GET', '/api/tags', 'chat'],
+  ['POST', '/api/show', 'chat', { model: 'sonnet' }],
+  ['POST', '/api/chat', 'chat', chatBody],
+  ['POST', '/api/show', 'agent', { model: 'agent/sonnet' }],
+  ['POST', '/api/chat', 'agent', { ...chatBody, model: 'agent/sonnet' }],
+  ['POST', '/api/generate', 'agent', { model: 'agent/sonnet' }],
   ['POST', '/v1/chat', 'agent', { prompt: 'hi' }],
   ['POST', '/v1/chat/stream', 'agent', { prompt: 'hi' }],
   ['GET', '/v1/runs', 'agent'],

@@ -291,6 +291,7 @@ const calls = [
   ['/v1/chat/stream', { prompt: 'hi' }, /"code":"unauthorized"/],
   ['/v1/chat/completions', { model: 'sonnet', messages: [] }, /"code":"invalid_api_key"/],
   ['/v1/messages', { model: 'sonnet', messages: [], max_tokens: 5 }, /"type":"authentication_error"/],
+  ['/api/chat', { model: 'sonnet', messages: [] }, /^{"error":"[^"]*\bkey\b[^"]*"}$/],
 ] as const
 
 test('C20 a page of an allowed origin needs a key and can read why it was refused', { timeout }, async (t) => {

@@ -180,9 +180,11 @@ const acts: [what: string, act: () => Promise<void>][] = [
         '',
       ]
       for (const body of bodies) {
-        for (const path of ['/v1/chat', '/v1/chat/stream', '/v1/chat/completions', '/v1/messages']) {
+        for (const path of ['/v1/chat', '/v1/chat/stream', '/v1/chat/completions', '/v1/messages', '/api/chat']) {
           const { status, body: answered } = await ask(path, { body })
-          assert.ok([400, 403].includes(status), `${path} ${status} ${answered}`)
+          // Messages are optional there, so that the model is looked for first.
+          const statuses = path === '/api/chat' ? [400, 403, 404] : [400, 403]
+          assert.ok(statuses.includes(status), `${path} ${status} ${answered}`)
         }
       }
     },
@@ -192,7 +194,7 @@ const acts: [what: string, act: () => Promise<void>][] = [
     async () => {
       const { key } = openScene()
       const wrong = newSecret().secret
-      for (const path of ['/v1/chat', '/v1/chat/completions', '/v1/messages']) {
+      for (const path of ['/v1/chat', '/v1/chat/completions', '/v1/messages', '/api/chat']) {
         assert.equal((await ask(path, { body: {}, key: wrong })).status, 401)
         assert.equal((await ask(path, { body: {}, key: `${key}x` })).status, 401)
         assert.equal((await ask(path, { body: {}, headers: { 'x-api-key': wrong } })).status, 400)

@@ -52,6 +52,7 @@ const hi = (content: string) => ({ model: 'sonnet', messages: [{ role: 'user', c
 const plain: [name: string, request: (prompt: string) => Request][] = [
   ['openai', (prompt) => ({ path: '/v1/chat/completions', body: hi(prompt) })],
   ['anthropic', (prompt) => ({ path: '/v1/messages', body: { ...hi(prompt), max_tokens: 500 } })],
+  ['ollama', (prompt) => ({ path: '/api/chat', body: { ...hi(prompt), stream: false } })],
 ]
 const read = { tools: ['Read', 'Glob', 'Grep'], permission_mode: 'dontAsk' }
 

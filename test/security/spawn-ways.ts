@@ -59,6 +59,25 @@ function anthropic(scene: Scene): Way {
   return { name: 'anthropic', ask }
 }
 
+/** Its messages have no blocks: each is a message of its own, which becomes a block again. */
+function ollama(scene: Scene): Way {
+  const toMessages = ({ role, content }: Message) =>
+    typeof content === 'string' ? [{ role, content }] : content.map(({ text }) => ({ role, content: text }))
+  const ask = ({ prompt, system, history = [] }: PromptInput) =>
+    scene.ask({
+      path: '/api/chat',
+      body: {
+        model: 'sonnet',
+        stream: false,
+        messages: [
+          ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+          ...[...history, { role: 'user', content: prompt } satisfies Message].flatMap(toMessages),
+        ],
+      },
+    })
+  return { name: 'ollama', ask }
+}
+
 function toolless(scene: Scene): Way {
   const ask = ({ prompt, system }: PromptInput) =>
     scene.ask({ body: { prompt, tools: [], ...(system === undefined ? {} : { system_prompt: system }) } })
@@ -84,7 +103,7 @@ function agent(scene: Scene, session: unknown): Way {
 
 /** All surfaces lead to the same processes: each text comes in by the next one. */
 function plain(scene: Scene): Way {
-  const surfaces = [openai(scene), anthropic(scene), responses(scene)]
+  const surfaces = [openai(scene), anthropic(scene), responses(scene), ollama(scene)]
   let count = 0
   return { name: 'plain', ask: (each) => (surfaces[count++ % surfaces.length] as Way).ask(each) }
 }
