@@ -341,6 +341,9 @@ export const optionSchemas = () =>
     [Field in OptionField]: ReturnType<Rows[Field]['schema']>
   }
 
+/** The fields of a request's body, validated. */
+export type OptionBody = { [Field in OptionField]?: z.output<ReturnType<Rows[Field]['schema']>> }
+
 type CamelCase<Name extends string> = Name extends `${infer First}-${infer Rest}`
   ? `${First}${Capitalize<CamelCase<Rest>>}`
   : Name

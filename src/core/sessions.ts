@@ -118,6 +118,23 @@ export function pageOfSessions(sessions: readonly SessionInfo[], { limit, cursor
   return { items, nextCursor: hasMore ? toCursor([last.updatedAtMs, last.id]) : null }
 }
 
+export type SessionListQuery = PageQuery & { cwd?: string | undefined; q?: string | undefined }
+
+/** A page of the sessions that a caller with these folders may see. Throws if `cwd` is not one of them. */
+export async function listSessions(
+  files: Pick<SessionFiles, 'list'>,
+  { cwd, q, limit, cursor }: SessionListQuery,
+  roots: readonly string[] | null,
+): Promise<Page<SessionInfo>> {
+  const access = new SessionAccess(roots)
+  const folder = cwd === undefined ? null : await access.resolve(cwd)
+  // Without filters, the files of later pages need not be opened.
+  const isWhole = folder === null && q === undefined && cursor === null && roots === null
+  const all = await files.list({ cwd: folder, limit: isWhole ? limit + 1 : null })
+  const allowed = await access.allowed(folder === null ? all : await access.within(all, folder))
+  return pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })
+}
+
 /** The approximate maximum size of a page of messages, in characters of JSON. A single message may be larger. */
 const pageCharsMax = 4 * 1024 ** 2
 

@@ -1,5 +1,5 @@
-// Starts a run for a caller: within its budget, once per idempotency key, and tied to the connection, so that
-// disconnecting cancels the run.
+// Starts a run for a caller: within its budget, and, where the surface wants that, once per idempotency key and tied to the
+// connection, so that disconnecting cancels the run.
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { withinPolicy } from '../auth/key-policy.ts'
@@ -13,20 +13,32 @@ export async function startRun(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<RunHandle> {
-  const { caller, trace } = request
-  await caller.requireBudget()
-  const owner = caller.key?.id ?? null
-  const traced = trace === null ? {} : { traceparent: trace.traceparent }
-  const allowed = { ...withinPolicy(input, caller.key), ...stillWithinBudget(runs, request) }
-  const run = await runs.start({ ...allowed, ...traced, owner, idempotency: readIdempotency(request) })
+  const run = await startUntiedRun(runs, input, request, readIdempotency(request))
   reply.header('x-run-id', run.id)
   if (run.isReplay) reply.header('idempotent-replayed', 'true')
   if (!input.background) cancelOnDisconnect(run, request, reply)
   return run
 }
 
+type Sender = Pick<FastifyRequest, 'caller' | 'trace'>
+
+/** The run is not tied to the connection: whoever starts it cancels it. */
+export async function startUntiedRun(
+  runs: Runs,
+  input: RunInput,
+  sender: Sender,
+  idempotency: Idempotency | null = null,
+): Promise<RunHandle> {
+  const { caller, trace } = sender
+  await caller.requireBudget()
+  const owner = caller.key?.id ?? null
+  const traced = trace === null ? {} : { traceparent: trace.traceparent }
+  const allowed = { ...withinPolicy(input, caller.key), ...stillWithinBudget(runs, sender) }
+  return runs.start({ ...allowed, ...traced, owner, idempotency })
+}
+
 /** What ran while a run waited may have spent the rest of its key's budget. */
-function stillWithinBudget(runs: Runs, { caller }: FastifyRequest): Pick<RunInput, 'mayBegin'> {
+function stillWithinBudget(runs: Runs, { caller }: Sender): Pick<RunInput, 'mayBegin'> {
   if (caller.key === null || caller.key.budgetUsd === null) return {}
   return {
     mayBegin: async () => {

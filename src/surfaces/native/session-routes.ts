@@ -4,11 +4,10 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Caller } from '../../auth/authenticate.ts'
 import {
-  pageOfSessions,
+  listSessions,
   SessionAccess,
   type SessionFiles,
   type SessionInfo,
-  searchSessions,
   sessionNotFound,
 } from '../../core/sessions.ts'
 import type { SessionFactsStore, UsageStore } from '../../core/store.ts'
@@ -130,14 +129,7 @@ async function find({ files, cwdRoots }: SessionOptions, request: RouteRequest):
 
 async function list(options: SessionOptions, request: RouteRequest): Promise<SessionList> {
   const { cwd, q, limit, cursor = null } = parseBody(SessionListQuery, withoutEmpty(request.query))
-  const roots = options.cwdRoots(request.caller)
-  const access = new SessionAccess(roots)
-  const folder = cwd === undefined ? null : await access.resolve(cwd)
-  // Without filters, the files of later pages need not be opened.
-  const isWhole = folder === null && q === undefined && cursor === null && roots === null
-  const all = await options.files.list({ cwd: folder, limit: isWhole ? limit + 1 : null })
-  const allowed = await access.allowed(folder === null ? all : await access.within(all, folder))
-  const page = pageOfSessions(q === undefined ? allowed : searchSessions(allowed, q), { limit, cursor })
+  const page = await listSessions(options.files, { cwd, q, limit, cursor }, options.cwdRoots(request.caller))
   const facts = await options.store.sessions(page.items.map(({ id }) => id))
   const models = await options.files.models(page.items)
   const sessions = page.items.map((session, index) =>

@@ -1,47 +1,8 @@
-// Translates the native surface both ways: bodies into run requests, ended runs into replies, errors into bodies. Pure
-// functions.
-import type { PermissionMode, RunOptions, RunRequest, SessionChoice } from '../../core/agent.ts'
+// Translates ended runs into the native surface's replies, and errors into bodies. Pure functions. Bodies become run requests
+// in compat/agent-run.ts.
 import type { RunEnd } from '../../core/events.ts'
-import { optionRows } from '../../core/run-options.ts'
 import type { AppError, ErrorDetails } from '../../errors.ts'
 import type { ChatReply, ErrorBody } from './reply-schemas.ts'
-import type { ChatRequest } from './schemas.ts'
-
-/** The parts of a body that the route has checked beyond its schema. */
-export type Checked = {
-  permissionMode: PermissionMode | null
-  cwd: string | null
-  addDirs: string[] | null
-  roots: readonly string[] | null
-}
-
-export function toRunRequest(body: ChatRequest, checked: Checked, streaming: boolean): Omit<RunRequest, 'runId'> {
-  const prompt = typeof body.prompt === 'string' ? [{ type: 'text' as const, text: body.prompt }] : body.prompt
-  return {
-    prompt,
-    session: toSessionChoice(body),
-    options: toRunOptions(body, checked),
-    streaming,
-    plain: null,
-    ...(body.commands ? { commands: true } : {}),
-    ...(body.persist === false ? { persist: false } : {}),
-    ...(checked.roots === null ? {} : { roots: checked.roots }),
-    approvals: body.approvals === true,
-    isAuxiliary: false,
-  }
-}
-
-function toSessionChoice({ session_id: sessionId, fork }: ChatRequest): SessionChoice {
-  if (!sessionId) return { kind: 'new' }
-  return { kind: fork ? 'fork' : 'continue', sessionId }
-}
-
-function toRunOptions(body: ChatRequest, { permissionMode, cwd, addDirs }: Checked): RunOptions {
-  const values = optionRows.flatMap(({ field, option }) =>
-    option === undefined ? [] : [[option, body[field] ?? null]],
-  )
-  return { ...(Object.fromEntries(values) as RunOptions), permissionMode, cwd, addDirs }
-}
 
 export function toReply(end: RunEnd, runId: string): ChatReply {
   return {
