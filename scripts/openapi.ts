@@ -11,7 +11,7 @@ import { componentSchemas } from './openapi/schemas.ts'
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 const description = [
-  'Your own Claude Code, as an HTTP API on your own machine. Four APIs in one: the native one, and those of OpenAI, Anthropic and Ollama for programs that speak them.',
+  'Your own Claude Code, as an HTTP API on your own machine. Four APIs in one: the native one, and those of OpenAI, Anthropic and Ollama for programs that speak them. And an MCP server, for agents that delegate.',
   [
     '- **Keys.** If the server has no keys, programs on this machine need none. Once a key exists (`claude-serve keys create`), every request except `GET /livez` and the files of the pages needs one, in `authorization` or `x-api-key`. Each route names the scope that it needs: `chat`, `agent` or `admin`, each of which includes those before it.',
     '- **Bodies** are JSON and declare it: `content-type: application/json`, even if they are empty. The native API refuses unknown fields and names the nearest known one. Null is the same as leaving a field out.',
@@ -36,6 +36,7 @@ const tags = [
     name: 'ollama',
     description: 'For programs that speak only to Ollama: base URL `/`, no key if the server has none.',
   },
+  { name: 'mcp', description: 'For agents that delegate: an MCP server, over Streamable HTTP.' },
   { name: 'server', description: 'The server itself.' },
 ]
 

@@ -156,6 +156,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     files,
     calibration,
     metrics,
+    clock: options.clock ?? systemClock,
     startedAt,
   })
   const swept = registry.sweep()

@@ -15,8 +15,10 @@ import { health, readiness } from './health.ts'
 import type { App } from './http/app.ts'
 import type { ReaderLimits } from './http/reader-limits.ts'
 import type { Metrics } from './observability/metrics.ts'
+import type { Clock } from './platform/clock.ts'
 import { plainExample } from './preparation.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
+import { registerMcp } from './surfaces/mcp/routes.ts'
 import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
@@ -40,6 +42,7 @@ type SurfaceParts = {
   files: SessionFiles
   calibration: TokenCalibration
   metrics: Metrics
+  clock: Clock
   /** When the server started, on the monotonic clock, in milliseconds. */
   startedAt: number
 }
@@ -59,6 +62,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     files,
     calibration,
     metrics,
+    clock,
   } = parts
   const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
   const compatible = {
@@ -73,16 +77,21 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt: parts.startedAt }
-  registerNative(app, {
+  const agent = {
     ...names,
     runs,
     readers,
-    store,
-    now: Date.now,
     permissionModes: config.permissionModes,
     cwdRoots,
     requestTimeoutMs: config.requestTimeoutMs,
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
+  }
+  const { approvalTimeoutMs } = config
+  app.register(async (scope) => registerMcp(scope, { ...agent, files, clock, approvalTimeoutMs, version }))
+  registerNative(app, {
+    ...agent,
+    store,
+    now: Date.now,
     errorSenders: { anthropic: sendAnthropicError, openai: sendOpenaiError, ollama: sendOllamaError },
     metrics: () => metrics.read(),
     health: () => health(healthParts),

@@ -2,6 +2,7 @@
 import { AppError, type ErrorCode, errorCodes } from '../../src/errors.ts'
 import { type ErrorGroup, errorGroups } from '../../src/http/error-groups.ts'
 import { anthropicStatus, toErrorBody as toAnthropicBody } from '../../src/surfaces/anthropic/errors.ts'
+import { toErrorBody as toMcpBody } from '../../src/surfaces/mcp/errors.ts'
 import { toErrorBody as toNativeBody } from '../../src/surfaces/native/translate.ts'
 import { ollamaStatus, toErrorBody as toOllamaBody } from '../../src/surfaces/ollama/errors.ts'
 import { openaiStatus, toErrorBody as toOpenaiBody } from '../../src/surfaces/openai/shared/errors.ts'
@@ -10,7 +11,7 @@ import type { Schema } from './json-schema.ts'
 import { refTo } from './schemas.ts'
 
 /** `either`: routes that answer as OpenAI or Anthropic, depending on the request. */
-export type Surface = 'native' | 'openai' | 'anthropic' | 'ollama' | 'either'
+export type Surface = 'native' | 'openai' | 'anthropic' | 'ollama' | 'mcp' | 'either'
 
 /** Errors of requests that reach no route: described once for all of them. */
 export const everywhere: readonly ErrorCode[] = [
@@ -41,6 +42,7 @@ const formatIn: Record<Surface, (error: AppError) => Format> = {
     return { status: anthropicStatus(error), words: `\`${body.error.type}\``, body }
   },
   ollama: (error) => ({ status: ollamaStatus(error), words: `\`${error.code}\``, body: toOllamaBody(error) }),
+  mcp: (error) => ({ status: error.status, words: `\`${error.code}\``, body: toMcpBody(error, sampleId) }),
   either(error) {
     const [first, second] = [formatIn.openai(error), formatIn.anthropic(error)]
     if (first.status !== second.status) throw new Error(`${error.code} has different statuses on the two surfaces`)
@@ -64,6 +66,8 @@ function bodySchema(surface: Surface, codes: readonly ErrorCode[]): Schema {
       return refTo('AnthropicError')
     case 'ollama':
       return refTo('OllamaError')
+    case 'mcp':
+      return refTo('McpError')
     case 'either':
       return { anyOf: [refTo('OpenAIError'), refTo('AnthropicError')] }
   }
@@ -78,7 +82,9 @@ function headersOf({ surface, status, isRun }: Kind, codes: readonly ErrorCode[]
     ...(isRun ? header('x-run-id') : {}),
     ...(retried ? header('retry-after') : {}),
     ...(codes.includes('unauthorized') ? header('www-authenticate') : {}),
-    ...(surface !== 'native' && (status >= 500 || [402, 409, 429].includes(status)) ? header('x-should-retry') : {}),
+    ...(surface !== 'native' && surface !== 'mcp' && (status >= 500 || [402, 409, 429].includes(status))
+      ? header('x-should-retry')
+      : {}),
   }
 }
 
@@ -87,6 +93,7 @@ const namedAs: Record<Surface, string> = {
   openai: 'OpenAI',
   anthropic: 'Anthropic',
   ollama: 'Ollama',
+  mcp: 'Mcp',
   either: 'Face',
 }
 

@@ -106,6 +106,31 @@ export const requestExamples: Record<string, Examples> = {
     titled: { summary: 'A copy with a title', value: { title: 'Another try' } },
   },
   login: { plain: { summary: 'No fields', value: {} } },
+  sendMcpMessage: {
+    initialize: {
+      summary: 'Opening a session',
+      value: {
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'initialize',
+        params: {
+          protocolVersion: '2025-11-25',
+          capabilities: {},
+          clientInfo: { name: 'example', version: '1' },
+        },
+      },
+    },
+    call: {
+      summary: 'Calling a tool, without a session',
+      value: {
+        jsonrpc: '2.0',
+        id: 2,
+        method: 'tools/call',
+        params: { name: 'ask', arguments: { prompt: 'Say hello' } },
+      },
+    },
+  },
+  endMcpSession: { plain: { summary: 'No fields', value: {} } },
   createChatCompletion: {
     short: { summary: 'A prompt', value: { model: 'sonnet', messages: [hello] } },
     stream: {

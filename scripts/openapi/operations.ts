@@ -2,6 +2,7 @@
 import { type ErrorGroup, errorGroups } from '../../src/http/error-groups.ts'
 import type { Answer, Route, RouteTable } from '../../src/http/routes.ts'
 import { anthropicRoutes } from '../../src/surfaces/anthropic/routes.ts'
+import { mcpRoutes } from '../../src/surfaces/mcp/routes.ts'
 import { chatRoutes } from '../../src/surfaces/native/chat-routes.ts'
 import { loginRoutes } from '../../src/surfaces/native/login-routes.ts'
 import { healthRoutes } from '../../src/surfaces/native/routes.ts'
@@ -27,6 +28,7 @@ const tables: readonly RouteTable<never>[] = [
   responseRoutes,
   anthropicRoutes,
   ollamaRoutes,
+  mcpRoutes,
   loginRoutes,
   healthRoutes,
   openapiRoutes,
@@ -119,6 +121,7 @@ function securityOf({ scope }: Documented): Schema[] {
 const bodyOf = ({ body, mayBeEmpty }: Documented) => body ?? (mayBeEmpty && Nothing)
 
 function surfaceOf({ tags }: Documented): Surface {
+  if (tags.includes('mcp')) return 'mcp'
   const compatible = tags.filter((tag) => tag === 'openai' || tag === 'anthropic' || tag === 'ollama')
   return compatible.length > 1 ? 'either' : (compatible[0] ?? 'native')
 }

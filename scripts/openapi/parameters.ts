@@ -50,6 +50,8 @@ export const headerParameters: Record<string, Schema> = {
     type: 'integer',
     minimum: 0,
   }),
+  'mcp-session-id': header('mcp-session-id', 'The MCP session, from the answer to `initialize`.'),
+  'mcp-protocol-version': header('mcp-protocol-version', 'The revision of MCP that was agreed on.'),
   'x-claude-serve-strict': header('x-claude-serve-strict', '`true`: fields that would have no effect are refused.', {
     type: 'string',
     enum: ['true'],
@@ -78,5 +80,6 @@ export const responseHeaders: Record<string, Schema> = {
     description: 'Which part of the answer is an estimate.',
     schema: { const: 'input_tokens' },
   },
+  'mcp-session-id': { description: 'The MCP session.', schema: text },
   location: { description: 'The path of the created resource.', schema: text },
 }

@@ -123,7 +123,11 @@ async function cliModel(name: string, { models, modelMap }: AgentRunOptions, fie
   }
 }
 
-function checkTimeout(body: AgentRequest, { requestTimeoutMs, maxRequestTimeoutMs }: AgentRunOptions): number {
+/** The time limit of a request, in milliseconds. Throws `invalid_request`. */
+export function checkTimeout(
+  body: Pick<AgentRequest, 'timeout_s'>,
+  { requestTimeoutMs, maxRequestTimeoutMs }: AgentRunOptions,
+): number {
   if (!body.timeout_s) return requestTimeoutMs
   const timeoutMs = body.timeout_s * 1000
   if (timeoutMs > maxRequestTimeoutMs) {

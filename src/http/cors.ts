@@ -16,6 +16,7 @@ const exposed = [
   'x-claude-serve-ignored',
   'x-claude-serve-estimate',
   'location',
+  'mcp-session-id',
 ].join(', ')
 
 /** How long a browser may cache a preflight answer, in seconds. */

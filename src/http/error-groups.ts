@@ -34,6 +34,7 @@ export const errorGroups = {
   ask: ['not_found'],
   response: ['not_found'],
   session: ['session_not_found'],
+  mcpSession: ['not_found', 'rate_limited'],
   held: ['conflict'],
   files: ['overloaded', 'timeout', 'not_implemented'],
   cli: ['claude_not_found', 'claude_not_logged_in', 'claude_failed'],

@@ -73,7 +73,7 @@ const jsonType = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 function checkContentType(request: IncomingMessage): void {
   if (effectFree.has(request.method ?? '')) return
   const type = single(request, 'content-type')
-  if (type === undefined && isEmptyWithKey(request)) return
+  if (type === undefined && isEmptyFromProgram(request)) return
   if (type === undefined || !jsonType.test(type.trim())) {
     const got = type === undefined ? 'no content type' : JSON.stringify(type)
     throw new AppError(
@@ -91,12 +91,13 @@ function checkContentType(request: IncomingMessage): void {
 }
 
 /**
- * SDKs send no content type without a body. A key header, whatever its value, proves that no web page sent the request
- * on its own: it would have needed a preflight.
+ * SDKs send no content type without a body. The header of a key or of an MCP session, whatever its value, proves that no web
+ * page sent the request on its own: it would have needed a preflight.
  */
-function isEmptyWithKey({ headers }: IncomingMessage): boolean {
-  const { 'content-length': length = '0', 'transfer-encoding': coding, authorization, 'x-api-key': key } = headers
-  return length === '0' && coding === undefined && (authorization !== undefined || key !== undefined)
+function isEmptyFromProgram({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers
+  const isEmpty = length === '0' && coding === undefined
+  return isEmpty && ['authorization', 'x-api-key', 'mcp-session-id'].some((name) => headers[name] !== undefined)
 }
 
 /** Throws an AppError if the request must be refused. Returns its allowed foreign origin, or null. */

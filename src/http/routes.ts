@@ -72,7 +72,7 @@ export type Route<Options> = Registered<Options> & Operation
 
 export type RouteTable<Options> = {
   /** The part of openapi.json that the routes are in. */
-  tag: 'native' | 'openai' | 'anthropic' | 'ollama' | 'server'
+  tag: 'native' | 'openai' | 'anthropic' | 'ollama' | 'mcp' | 'server'
   scope: RouteScope
   routes: readonly Route<Options>[]
   /** Routes that only say what to use instead, in the format of their API. */

@@ -56,11 +56,17 @@ function waitForReader(response: ServerResponse, stallMs: number): Promise<boole
 /** Written to the socket at a time. With a larger chunk it would be unknown whether the reader takes any of it. */
 const chunkBytes = 256 * 1024
 
-export function openSse(
-  response: ServerResponse,
-  { headers, format = 'events', heartbeat, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
-): SseStream {
-  const { type, encode, silence } = encodings[format]
+/** Resolves to false once nobody is reading. */
+async function writeInChunks(response: ServerResponse, bytes: Uint8Array, stallMs: number): Promise<boolean> {
+  let isReading = !response.destroyed
+  for (let offset = 0; isReading && offset < bytes.length; offset += chunkBytes) {
+    const hasRoom = response.write(bytes.subarray(offset, offset + chunkBytes))
+    isReading = hasRoom || (await waitForReader(response, stallMs))
+  }
+  return isReading
+}
+
+function beginStream(response: ServerResponse, type: string, headers: SseOptions['headers']): void {
   response.writeHead(200, {
     ...(headers as Record<string, string>),
     'content-type': type,
@@ -68,6 +74,31 @@ export function openSse(
     'x-accel-buffering': 'no',
   })
   response.flushHeaders()
+}
+
+/** Sends a stream of server-sent events that a library has encoded. Cancels it once nobody is reading. */
+export async function pipeSse(
+  response: ServerResponse,
+  body: ReadableStream<Uint8Array>,
+  { headers, stallMs = 120_000 }: Pick<SseOptions, 'headers' | 'stallMs'>,
+): Promise<void> {
+  beginStream(response, encodings.events.type, headers)
+  const reader = body.getReader()
+  const cancel = () => void reader.cancel().catch(() => {})
+  response.once('close', cancel)
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if (!(await writeInChunks(response, part.value, stallMs))) break
+  }
+  cancel()
+  response.end()
+}
+
+export function openSse(
+  response: ServerResponse,
+  { headers, format = 'events', heartbeat, heartbeatMs = 15_000, stallMs = 120_000 }: SseOptions,
+): SseStream {
+  const { type, encode, silence } = encodings[format]
+  beginStream(response, type, headers)
   let isWriting = false
   const heartbeatText = heartbeat === undefined ? silence : encode(heartbeat)
   const timer = setInterval(() => {
@@ -80,11 +111,7 @@ export function openSse(
       isWriting = true
       // Bytes, because cutting between the halves of a character would lose it.
       const bytes = Buffer.from(frames.map(encode).join(''))
-      let isReading = !response.destroyed
-      for (let offset = 0; isReading && offset < bytes.length; offset += chunkBytes) {
-        const hasRoom = response.write(bytes.subarray(offset, offset + chunkBytes))
-        isReading = hasRoom || (await waitForReader(response, stallMs))
-      }
+      const isReading = await writeInChunks(response, bytes, stallMs)
       isWriting = false
       return isReading
     },

@@ -163,7 +163,7 @@ function surfaceOf(route: string | null): string {
   if (/\/(chat\/completions|responses|embeddings)/.test(route)) return 'openai'
   if (route.startsWith('/api/')) return 'ollama'
   if (/\/messages/.test(route) && !/\/sessions\//.test(route)) return 'anthropic'
-  return 'native'
+  return route === '/mcp' ? 'mcp' : 'native'
 }
 
 function countAnswer(

@@ -83,6 +83,10 @@ ALL  /v1/uploads                              chat   openai     openai
 ALL  /v1/vector_stores                        chat   openai     openai
 ALL  /v1/vector_stores/*                      chat   openai     openai
 
+POST /mcp                                     chat   mcp
+GET  /mcp                                     chat   mcp
+DELETE /mcp                                   chat   mcp
+
 POST /v1/messages                             chat   anthropic
 POST /v1/messages/count_tokens                chat   anthropic
 GET  /v1/messages                             chat   anthropic
@@ -113,7 +117,7 @@ ALL  /api/blobs/*                             chat   ollama
 ALL  /v1/systemone                            chat   ollama
 `
 
-type ErrorFormat = 'native' | 'openai' | 'anthropic' | 'ollama'
+type ErrorFormat = 'native' | 'openai' | 'anthropic' | 'ollama' | 'mcp'
 type Listed = {
   line: string
   method: string
@@ -214,6 +218,7 @@ function codeIn(format: ErrorFormat, body: string): unknown {
   }
   assert.equal(typeof reply.error.message, 'string')
   if (format === 'openai') return reply.error.code
+  if (format === 'mcp') return reply.error.data.code
   assert.equal(reply.type, 'error')
   return reply.error.type
 }
@@ -223,12 +228,14 @@ const noKey: Record<ErrorFormat, string> = {
   openai: 'invalid_api_key',
   anthropic: 'authentication_error',
   ollama: 'another',
+  mcp: 'unauthorized',
 }
 const tooLittle: Record<ErrorFormat, string> = {
   native: 'insufficient_scope',
   openai: 'insufficient_scope',
   anthropic: 'permission_error',
   ollama: 'lacks the scope',
+  mcp: 'insufficient_scope',
 }
 
 /** Of a route for every method, some: it has one handler and one scope for all of them. */

@@ -95,7 +95,7 @@ const common =
   /^(content-|cross-origin-|referrer-policy|x-content-type-options|x-frame-options|x-accel-buffering|cache-control|connection|date|keep-alive|transfer-encoding|etag|request-id|vary|allow)/
 
 /** Checks an answer against the document's response for its status. */
-async function check(operation: Operation, response: Response): Promise<void> {
+async function check(operation: Operation, response: Response, eventsMin = 3): Promise<void> {
   const { found, location } = responseOf(operation, response.status)
   const text = await response.text()
   const named = Object.keys(found.headers ?? {})
@@ -118,7 +118,7 @@ async function check(operation: Operation, response: Response): Promise<void> {
   }
   if (type !== 'text/event-stream') return assertFits(text, schema)
   const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => data ?? '')
-  assert.ok(events.length > 2, text)
+  assert.ok(events.length >= eventsMin, text)
   for (const data of events) if (data !== '[DONE]') assertFits(JSON.parse(data), schema)
   assert.match(events.at(-1) ?? '', lastEvents[operation.operationId] ?? /^$/)
 }
@@ -130,6 +130,7 @@ const lastEvents: Record<string, RegExp> = {
   createResponse: /"type":"response.completed"/,
   getResponse: /"type":"response.completed"/,
   createMessage: /"type":"message_stop"/,
+  sendMcpMessage: /"result":/,
 }
 
 const assertStatus = (operation: Operation, { status }: Response, wanted: number) =>
@@ -138,8 +139,8 @@ const assertStatus = (operation: Operation, { status }: Response, wanted: number
 /** Statuses of examples that differ from the operation's first success status. */
 const statuses: Record<string, number> = { 'chat background': 202, 'forkSession plain': 201, 'forkSession titled': 201 }
 
-/** Operations that a server without keys can answer; exchanging a code has its own test below. */
-const isForAll = ({ operationId }: Operation) => operationId !== 'login'
+/** Operations that a server without keys can answer at once; exchanging a code and a session of MCP have their own tests below. */
+const isForAll = ({ operationId, tags }: Operation) => operationId !== 'login' && !tags.includes('mcp')
 
 /** What the tests of the APIs themselves send to the CLI too. */
 const repeated = ['agent', 'alone', 'folder', 'full', 'picture', 'structured', 'system', 'tools']
@@ -177,7 +178,7 @@ const surfaceHeaders: Record<string, Record<string, string>> = {
   'as Anthropic': { 'anthropic-version': '2023-06-01' },
 }
 
-for (const operation of operations.filter(({ method }) => method === 'GET')) {
+for (const operation of operations.filter((each) => each.method === 'GET' && isForAll(each))) {
   const isShared = operation.tags.includes('openai')
   for (const [name, headers] of Object.entries(isShared ? surfaceHeaders : { '': {} })) {
     test(`${operation.operationId} ${name} returns what the document says`, async () => {
@@ -214,6 +215,9 @@ for (const [operationId, path, body, status] of [
   ['ollamaChat', '/api/chat', { messages: hello }, 400],
   ['ollamaGenerate', '/api/generate', { model: 'gpt-9', prompt: 'hi' }, 404],
   ['ollamaShow', '/api/show', {}, 400],
+  ['sendMcpMessage', '/mcp', [], 400],
+  ['sendMcpMessage', '/mcp', {}, 406],
+  ['readMcpStream', '/mcp', null, 400],
 ] as const) {
   test(`${operationId}: the error matches the document: ${status} for ${JSON.stringify(body) ?? path}`, async () => {
     const operation = operations.find((each) => each.operationId === operationId)
@@ -224,6 +228,37 @@ for (const [operationId, path, body, status] of [
     await check(operation, response)
   })
 }
+
+test('a session of MCP goes as the document says', async () => {
+  const [send, read, end] = ['sendMcpMessage', 'readMcpStream', 'endMcpSession'].map((id) => {
+    const found = operations.find(({ operationId }) => operationId === id)
+    assert.ok(found)
+    return found
+  }) as [Operation, Operation, Operation]
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  }
+  const request = (body: unknown) => fetch(`${server.url}/mcp`, { method: 'POST', headers, body: JSON.stringify(body) })
+  const { initialize, call } = send.requestBody?.content['application/json']?.examples ?? {}
+  const opened = await request(initialize?.value)
+  assertStatus(send, opened, 200)
+  headers['mcp-session-id'] = opened.headers.get('mcp-session-id') ?? ''
+  await check(send, opened, 1)
+  const noted = await request({ jsonrpc: '2.0', method: 'notifications/initialized' })
+  assertStatus(send, noted, 202)
+  await check(send, noted)
+  await check(send, await request(call?.value), 1)
+  const reading = await fetch(`${server.url}/mcp`, { headers })
+  assertStatus(read, reading, 200)
+  const ended = await fetch(`${server.url}/mcp`, { method: 'DELETE', headers, body: '{}' })
+  assertStatus(end, ended, 200)
+  await check(end, ended)
+  await check(read, reading, 0)
+  const after = await request(call?.value)
+  assertStatus(send, after, 404)
+  await check(send, after)
+})
 
 test('exchanging the code of a one-time link succeeds and fails as the document says', async (t) => {
   const operation = operations.find((each) => each.operationId === 'login')
