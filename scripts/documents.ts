@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { FieldTable, Treatment } from '../src/compat/request-fields.ts'
 import { messagesFields } from '../src/surfaces/anthropic/fields.ts'
+import { tools } from '../src/surfaces/mcp/tools.ts'
 import { eventSchemas } from '../src/surfaces/native/reply-schemas.ts'
 import { ChatRequest } from '../src/surfaces/native/schemas.ts'
 import { generateFields, chatFields as ollamaChatFields } from '../src/surfaces/ollama/fields.ts'
@@ -79,10 +80,11 @@ function optionType(schema: z.ZodType): string {
   return [...new Set(variants.map(typeName))].join(' or ').replace(/ or null$/, '')
 }
 
-function optionTable(): string {
-  const rows = Object.entries(ChatRequest.shape).map(([name, schema]) => {
+function optionTable({ shape }: z.ZodObject): string {
+  const rows = Object.entries(shape as Record<string, z.ZodType>).map(([name, schema]) => {
     const { description = '' } = schema
-    const [sentence = '', value = name === 'prompt' ? 'required' : ''] = defaultPattern.exec(description) ?? []
+    const [sentence = '', value = schema.safeParse(undefined).success ? '' : 'required'] =
+      defaultPattern.exec(description) ?? []
     const meaning = description.replace(sentence, '').trim()
     return `| \`${name}\` | ${optionType(schema)} | ${value.replace(/^(true|false)$/, '`$1`')} | ${meaning} |`
   })
@@ -90,13 +92,14 @@ function optionTable(): string {
 }
 
 const parts: Part[] = [
-  { file: 'docs/native-api.md', name: 'options', make: optionTable },
+  { file: 'docs/native-api.md', name: 'options', make: () => optionTable(ChatRequest) },
   { file: 'docs/events.md', name: 'events', make: eventTable },
   { file: 'docs/compatibility.md', name: 'openai-fields', make: () => fieldTable(chatFields) },
   { file: 'docs/compatibility.md', name: 'response-fields', make: () => fieldTable(responseFields) },
   { file: 'docs/compatibility.md', name: 'anthropic-fields', make: () => fieldTable(messagesFields) },
   { file: 'docs/compatibility.md', name: 'ollama-chat-fields', make: () => fieldTable(ollamaChatFields) },
   { file: 'docs/compatibility.md', name: 'ollama-generate-fields', make: () => fieldTable(generateFields) },
+  ...tools.map(({ name, input }) => ({ file: 'docs/mcp.md', name: `tool-${name}`, make: () => optionTable(input) })),
   ...clientParts,
   ...commandsParts,
   ...configParts,
