@@ -90,7 +90,12 @@ const hasBody = ({ method }: Target) => ['POST', 'PATCH', 'DELETE'].includes(met
 const isRead = (target: Target) => hasBody(target) && target.path !== '/v1/login'
 
 const kinds: Kind[] = [
-  { what: 'a good request', isByRoute: true, statuses: [200, 204, 400, 404, 405, 501], request: (target) => target },
+  {
+    what: 'a good request',
+    isByRoute: true,
+    statuses: [200, 204, 400, 404, 405, 406, 501],
+    request: (target) => target,
+  },
   {
     what: 'a request for another host',
     statuses: [403],
@@ -166,7 +171,7 @@ const kinds: Kind[] = [
 ]
 /** One or two of each surface, and parts of the page. */
 const someTargets = targets.filter(({ method, path }) =>
-  /^GET \/(v1\/health|v1\/models|livez)?$|^(POST|DELETE) \/v1\/(chat|chat\/stream|chat\/completions|responses|messages|sessions\/[^/]+)$/.test(
+  /^GET \/(v1\/health|v1\/models|livez)?$|^(POST|DELETE) \/v1\/(chat|chat\/stream|chat\/completions|responses|messages|sessions\/[^/]+)$|^POST \/mcp$/.test(
     `${method} ${path}`,
   ),
 )

@@ -1,7 +1,8 @@
 // Turns errors into what an MCP client understands: a JSON-RPC error for a message that was not accepted, and a tool result with
 // `isError` for a call that failed. Pure.
 import type { AppError } from '../../errors.ts'
-import type { McpError, RunResult } from './schemas.ts'
+import type { McpError } from './message-schemas.ts'
+import type { RunResult } from './schemas.ts'
 
 /** Those of JSON-RPC, and the one that MCP's own library uses for everything else. */
 const rpcCodes = { parseError: -32_700, invalidRequest: -32_600, other: -32_000 } as const

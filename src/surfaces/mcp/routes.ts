@@ -6,8 +6,8 @@ import { errorHeaders, toRequestError } from '../../http/request-errors.ts'
 import { type RouteTable, registerRoutes } from '../../http/routes.ts'
 import type { McpEndpoint } from './endpoint.ts'
 import { toErrorBody } from './errors.ts'
+import { McpMessage } from './message-schemas.ts'
 import type { McpOptions } from './options.ts'
-import { McpMessage } from './schemas.ts'
 
 type Lazy = { endpoint(): Promise<McpEndpoint> }
 

@@ -1,5 +1,5 @@
-// The schemas of the MCP endpoint: its messages as openapi.json lists them, what the tools take, and what they return. Error texts end
-// a sentence that starts with the field's name (http/validate.ts). Not for what MCP itself defines: its library checks that.
+// The schemas of what the tools take and return. Error texts end a sentence that starts with the field's name (http/validate.ts). Loaded
+// with the first request. Not for the messages of MCP itself: its library checks them.
 import { z } from 'zod'
 import { runOptions } from '../../core/run-options.ts'
 import { must, text, uuid } from '../../core/schema.ts'
@@ -152,38 +152,3 @@ export const SessionsResult = z.object({
   next_cursor: z.string().nullable().describe('For the next page; null if there is none.'),
 })
 export type SessionsResult = z.output<typeof SessionsResult>
-
-const id = z.union([z.string(), z.number()])
-
-/** Only for openapi.json: the library checks messages itself. */
-export const McpMessage = z
-  .looseObject({
-    jsonrpc: z.literal('2.0').describe('The version of JSON-RPC.'),
-    id: id.optional().describe('Of the request; absent in notifications.'),
-    method: z.string().optional().describe('Such as `initialize`, `tools/list` or `tools/call`.'),
-    params: z.looseObject({}).optional().describe('As MCP defines them for the method.'),
-    result: z.looseObject({}).optional().describe('In a response.'),
-    error: z.looseObject({}).optional().describe('In a response.'),
-  })
-  .meta({ id: 'McpMessage', description: 'One message of the Model Context Protocol, in JSON-RPC.' })
-
-export const McpError = z
-  .object({
-    jsonrpc: z.literal('2.0').describe('The version of JSON-RPC.'),
-    id: z.null().describe('Always null: the message was not accepted.'),
-    error: z
-      .object({
-        code: z.int().describe('The code of JSON-RPC.'),
-        message: z.string().describe('What is wrong.'),
-        data: z
-          .object({
-            code: z.string().describe('The error code, as in the native API.'),
-            request_id: z.string().describe('The id of the request, as in `x-request-id`.'),
-          })
-          .optional()
-          .describe('For programs.'),
-      })
-      .describe('The error.'),
-  })
-  .meta({ id: 'McpError', description: 'Why a message was not accepted.' })
-export type McpError = z.output<typeof McpError>

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { openKeyStore } from '../../../src/store/key-store.ts'
-import { McpError } from '../../../src/surfaces/mcp/schemas.ts'
+import { McpError } from '../../../src/surfaces/mcp/message-schemas.ts'
 import { makeFolders, startTestServer, step } from '../../helpers/test-server.ts'
 import { call, connect, createKey, endpointOf, fail, initialize, lastMessage, send, succeed } from './mcp-scene.ts'
 
