@@ -1,6 +1,7 @@
-// The generated parts of docs/errors.md: every code on every surface, its meaning and its fix; and one error in four formats.
+// The generated parts of docs/errors.md: every code on every surface, its meaning and its fix; and one error in five formats.
 import { AppError, type ErrorCode, errorCodes } from '../src/errors.ts'
 import { anthropicStatus, toErrorBody as toAnthropic } from '../src/surfaces/anthropic/errors.ts'
+import { toErrorBody as toMcp } from '../src/surfaces/mcp/errors.ts'
 import { toErrorBody as toNative } from '../src/surfaces/native/translate.ts'
 import { ollamaStatus, toErrorBody as toOllama } from '../src/surfaces/ollama/errors.ts'
 import { openaiStatus, toErrorBody as toOpenai } from '../src/surfaces/openai/shared/errors.ts'
@@ -30,7 +31,7 @@ function errorTable(): string {
 function formats(): string {
   const error = new AppError('model_not_found', 'there is no model "sonet"; did you mean sonnet?', { field: 'model' })
   const id = 'req_6f1d5c0a9b3e4f7281d0c4aa'
-  const bodies = [toNative(error, id), toOpenai(error), toAnthropic(error, id), toOllama(error)]
+  const bodies = [toNative(error, id), toOpenai(error), toAnthropic(error, id), toOllama(error), toMcp(error, id)]
   return `\`\`\`json\n${bodies.map((body) => JSON.stringify(body)).join('\n')}\n\`\`\``
 }
 

@@ -11,7 +11,7 @@ const names: readonly [pattern: RegExp, name: string][] = [
   [/^ollama-python\//i, 'ollama-python'],
   [/^ollama\//i, 'ollama-cli'],
   [/ai-sdk\//i, 'ai-sdk'],
-  [/^claude-cli\//i, 'claude-code'],
+  [/^claude-(?:cli|code)\//i, 'claude-code'],
   [/opencode/i, 'opencode'],
   [/codex/i, 'codex'],
   [/langchain/i, 'langchain'],

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { encodeFrame, openSse, type SseOptions } from '../../src/http/sse.ts'
+import { encodeFrame, openSse, pipeSse, type SseOptions } from '../../src/http/sse.ts'
 
 /** Stands for the connection: records what is written, and takes more only if the test says so. */
 class FakeResponse extends EventEmitter {
@@ -160,4 +160,53 @@ test('a large frame is written in pieces, so that a reader that takes some of it
   assert.equal(await writing, true)
   assert.ok(response.written.length > 2)
   assert.ok(response.written.every((piece) => piece.length <= 256 * 1024))
+})
+
+/** A stream that a library has encoded, piped to a reader. */
+function pipe(t: TestContext, hasRoom: boolean) {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const response = new FakeResponse()
+  response.hasRoom = hasRoom
+  let source: ReadableStreamDefaultController<Uint8Array> | null = null
+  const { promise: cancelled, resolve } = Promise.withResolvers<void>()
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      source = controller
+    },
+    cancel: () => resolve(),
+  })
+  const piping = pipeSse(response as unknown as ServerResponse, body, { headers: {}, stallMs: 1000 })
+  const add = (text: string) => source?.enqueue(Buffer.from(text))
+  return {
+    response,
+    piping,
+    cancelled,
+    add,
+    close: () => source?.close(),
+    pass: (ms: number) => t.mock.timers.tick(ms),
+  }
+}
+
+test('a stream of a library is passed on until it ends', async (t) => {
+  const { response, piping, add, close } = pipe(t, true)
+  add('data: 1\n\n')
+  add('data: 2\n\n')
+  close()
+  await piping
+  assert.deepEqual([response.written, response.hasEnded], [['data: 1\n\n', 'data: 2\n\n'], true])
+})
+
+test('a stream of a library is cancelled once nobody is reading', async (t) => {
+  const { response, piping, cancelled } = pipe(t, true)
+  response.destroy()
+  await Promise.all([piping, cancelled])
+})
+
+test('a stream of a library is cancelled if its reader takes nothing for too long', async (t) => {
+  const { response, piping, cancelled, add, pass } = pipe(t, false)
+  add('data: 1\n\n')
+  while (response.written.length === 0) await Promise.resolve()
+  pass(1000)
+  await Promise.all([piping, cancelled])
+  assert.equal(response.destroyed, true)
 })

@@ -109,6 +109,7 @@ for (const [agent, name] of [
   ['Anthropic/JS 1.12.0', 'anthropic-node'],
   ['ollama-js/0.6.4 (x64 linux Node.js/v24.21.0)', 'ollama-node'],
   ['claude-cli/2.1.330 (external, cli)', 'claude-code'],
+  ['claude-code/2.1.332 (sdk-ts)', 'claude-code'],
   ['Mozilla/5.0 (X11; Linux x86_64)', 'browser'],
   ['somebody’s own', 'other'],
 ] as const) {

@@ -281,7 +281,7 @@ test('a run that waits for a tool of its own server ends at its time limit', asy
     prompt: `outer ${ask} ${done}`,
     mcp_servers: mcpServers,
     allowed_tools: ['mcp__self__ask'],
-    timeout_s: 8,
+    timeout_s: 4,
   })
   assert.deepEqual([outer.status, outer.body.code], [504, 'timeout'])
   const { runs } = RunList.parse(await (await fetch(`${small.url}/v1/runs`)).json())
@@ -300,4 +300,9 @@ test('a run can ask a plain model through the tools of its own server', async ()
   assert.deepEqual([status, body.result], [200, 'done'])
   assert.deepEqual(body.mcp_servers, [{ name: 'self', status: 'connected' }])
   assert.match(JSON.stringify(server.upstream.requests.at(-1)), /tok0 tok1/)
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  assert.match(
+    metrics,
+    /claude_serve_requests_total\{route="\/mcp",status="200",surface="mcp",client="claude-code"\} [1-9]/,
+  )
 })
