@@ -18,6 +18,7 @@ import { ownIdentity, ProcessRegistry } from './claude/process/process-registry.
 import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import { createSessionFiles } from './claude/sessions/session-files.ts'
 import { withForcedOutputRetry } from './compat/retry-forced-output.ts'
+import { sealerIn } from './compat/sealed-text.ts'
 import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibration.ts'
 import { processEnvironment } from './config/load.ts'
 import type { Config } from './config/options.ts'
@@ -157,6 +158,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     calibration,
     metrics,
     clock: options.clock ?? systemClock,
+    sealer: sealerIn(config.dataDir),
     startedAt,
   })
   const swept = registry.sweep()

@@ -4,6 +4,7 @@ import type { Caller } from './auth/authenticate.ts'
 import type { Executable } from './claude/cli/executable.ts'
 import type { Examinations } from './claude/examination/examinations.ts'
 import type { Pool } from './claude/pool/pool.ts'
+import type { Sealer } from './compat/sealed-text.ts'
 import type { TokenCalibration } from './compat/tokens/calibration.ts'
 import { estimateRequest } from './compat/tokens/estimate.ts'
 import type { Config } from './config/options.ts'
@@ -43,6 +44,7 @@ type SurfaceParts = {
   calibration: TokenCalibration
   metrics: Metrics
   clock: Clock
+  sealer: Sealer
   /** When the server started, on the monotonic clock, in milliseconds. */
   startedAt: number
 }
@@ -63,6 +65,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     calibration,
     metrics,
     clock,
+    sealer,
   } = parts
   const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
   const compatible = {
@@ -72,7 +75,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
-  app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, countTokens }))
+  app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, sealer, countTokens }))
   app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
   app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])

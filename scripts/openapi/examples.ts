@@ -213,6 +213,18 @@ export const requestExamples: Record<string, Examples> = {
   },
   deleteResponse: { plain: { summary: 'No fields', value: {} } },
   cancelResponse: { plain: { summary: 'No fields', value: {} } },
+  compactResponse: {
+    short: {
+      summary: 'A conversation',
+      value: {
+        model: 'sonnet',
+        input: [
+          { role: 'user', content: 'Say hello' },
+          { role: 'assistant', content: 'Hello!' },
+        ],
+      },
+    },
+  },
   countResponseTokens: { short: { summary: 'A prompt', value: { model: 'sonnet', input: 'Say hello' } } },
   createMessage: {
     short: { summary: 'A prompt', value: { model: 'sonnet', max_tokens: 1024, messages: [hello] } },
@@ -524,6 +536,22 @@ export const answerExamples: Record<string, Examples> = {
     has_more: false,
   }),
   'deleteResponse 200': one('Deleted', { id: sampleResponse, object: 'response', deleted: true }),
+  'compactResponse 200': one('A compacted conversation', {
+    id: sampleResponse,
+    object: 'response.compaction',
+    created_at: response.created_at,
+    output: [
+      {
+        type: 'message',
+        id: sampleResponse.replace('resp', 'item').concat('_0'),
+        status: 'completed',
+        role: 'user',
+        content: [{ type: 'input_text', text: 'Say hello' }],
+      },
+      { type: 'compaction', id: sampleResponse.replace('resp', 'cmp').concat('_0'), encrypted_content: 'css1.9nJr…' },
+    ],
+    usage: response.usage,
+  }),
   'countResponseTokens 200': one('An estimate', { object: 'response.input_tokens', input_tokens: 297 }),
   'createMessage 200': one('An answer', {
     id: 'msg_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42',

@@ -2,7 +2,7 @@
 // streamed, or to an estimate of its tokens. What differs between the APIs is in the CompatApi of each. Not for the
 // native API, which checks other things; the surface's error handler formats errors.
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { requireScope } from '../auth/authenticate.ts'
+import { type Caller, requireScope } from '../auth/authenticate.ts'
 import type { ModelFact } from '../core/agent.ts'
 import type { RunHandle, RunInput, Runs } from '../core/runs.ts'
 import { nameIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.ts'
@@ -47,7 +47,7 @@ export type CompatApi<Body extends CompatBody, Plan extends AnswerPlan> = {
   translate(
     body: Body,
     resolved: ResolvedModel,
-    request: FastifyRequest,
+    request: Pick<FastifyRequest, 'caller' | 'headers'>,
     options: CompatOptions,
   ): Translation<Plan> | Promise<Translation<Plan>>
   /** What the objects inside a request may have; the rest is reported as ignored. */
@@ -56,7 +56,7 @@ export type CompatApi<Body extends CompatBody, Plan extends AnswerPlan> = {
   schemaParam(plan: Plan): string
   toReply(answer: WholeAnswer, plan: Plan, run: RunHandle): object
   /** The answer to a background run that has only just been accepted. Without it there are no background runs. */
-  toAcceptedReply?(plan: Plan, run: RunHandle, request: FastifyRequest, options: CompatOptions): Promise<object>
+  toAcceptedReply?(plan: Plan, run: RunHandle, request: { caller: Caller }): Promise<object>
   encoder(plan: Plan, run: RunHandle, request: FastifyRequest): StreamEncoder
 }
 
@@ -70,7 +70,7 @@ export async function serveRun<Body extends CompatBody, Plan extends AnswerPlan>
   const { body, run: input, plan, ignored } = await prepare(api, options, request, reply)
   const run = await startRun(options.runs, { ...input, timeoutMs: options.requestTimeoutMs }, request, reply)
   if (body.stream) return streamRun(run, api.encoder(plan, run, request), request, reply)
-  if (input.background && api.toAcceptedReply) return api.toAcceptedReply(plan, run, request, options)
+  if (input.background && api.toAcceptedReply) return api.toAcceptedReply(plan, run, request)
   const answer = await collectAnswer(run, plan)
   // Only now is it known whether the model made the call that nothing can force it to make.
   const isForced = input.plain?.requiredOutput === 'call'

@@ -171,6 +171,8 @@ export function textOf(item: Item): string {
       return item.arguments
     case 'custom_tool_call':
       return item.input
+    case 'compaction':
+      return ''
     default:
       assert.fail(`an item of the type ${item.type}`)
   }

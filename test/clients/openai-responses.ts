@@ -3,6 +3,7 @@ import { beforeEach, describe } from 'node:test'
 import { OpenAI } from 'openai'
 import type { TestServer } from '../helpers/test-server.ts'
 import type { Subject } from './openai-response-calls.ts'
+import { testCompaction } from './openai-response-compaction.ts'
 import { testConversations } from './openai-response-conversations.ts'
 import { testErrors } from './openai-response-errors.ts'
 import { testStored } from './openai-response-stored.ts'
@@ -20,5 +21,6 @@ export function testResponsesApi(server: TestServer): void {
     testTools(subject)
     testStored(subject)
     testErrors(subject)
+    testCompaction(subject)
   })
 }

@@ -1,11 +1,13 @@
 // The HTTP application with the native API and a scripted agent: for `app.inject` without a port, or listening on a
 // free one.
 
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import type { Authenticator } from '../../src/auth/authenticate.ts'
+import { createSealer } from '../../src/compat/sealed-text.ts'
 import { noQuota } from '../../src/core/agent.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { Runs } from '../../src/core/runs.ts'
@@ -19,8 +21,14 @@ import { ScriptedAgent } from './scripted-agent.ts'
 /** A test's context, or `after` of a whole file. */
 export type Cleanup = { after(close: () => Promise<void>): void }
 
+export const testSealer = createSealer(randomBytes(32))
+
 /** Options that the OpenAI routes require and most tests do not care about. */
-export const openaiRest = () => ({ readers: new ReaderLimits(), countTokens: () => 7 })
+export const openaiRest = () => ({
+  readers: new ReaderLimits(),
+  countTokens: () => 7,
+  sealer: testSealer,
+})
 
 export type InjectAppOptions = {
   agent?: ScriptedAgent

@@ -3,6 +3,7 @@
 // bodies each time, fuzz.extended.ts sends others each time.
 //
 // Every body is checked against its schema and translated; a part of them goes all the way through the HTTP application.
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
@@ -21,6 +22,7 @@ import { openResponse } from '../../src/surfaces/openai/responses/reply.ts'
 import { Response } from '../../src/surfaces/openai/responses/reply-schemas.ts'
 import { checkResponse, toResponseRun } from '../../src/surfaces/openai/responses/request.ts'
 import { ResponseRequest } from '../../src/surfaces/openai/responses/schemas.ts'
+import { testSealer } from '../helpers/inject-app.ts'
 import { bodiesOf, oddBodies, payloads } from './fuzz-bodies.ts'
 import {
   type Read,
@@ -133,7 +135,7 @@ const readResponses: Read = async (body) => {
   const { input } = parsed
   const items = typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? [])
   const placed = items.map((item, index) => ({ item, param: `input[${index}]` }))
-  const { run, plan, tools } = toResponseRun(parsed, resolveModel(parsed.model, facts, {}), placed)
+  const { run, plan, tools } = toResponseRun(parsed, resolveModel(parsed.model, facts, {}), placed, testSealer)
   await checkAnswerSchema(run.options.jsonSchema, 'schema')
   await checkToolSchemas(tools)
   assert.ok(run.prompt.length > 0)

@@ -52,6 +52,7 @@ DELETE /v1/sessions/:id                       agent  native
 
 POST /v1/chat/completions                     chat   openai
 POST /v1/responses                            chat   openai
+POST /v1/responses/compact                    chat   openai
 POST /v1/responses/input_tokens               chat   openai
 GET  /v1/responses/:id                        chat   openai
 DELETE /v1/responses/:id                      chat   openai
@@ -59,6 +60,7 @@ POST /v1/responses/:id/cancel                 chat   openai
 GET  /v1/responses/:id/input_items            chat   openai
 GET  /v1/chat/completions                     chat   openai
 GET  /v1/responses                            chat   openai
+GET  /v1/responses/compact                    chat   openai
 GET  /v1/responses/input_tokens               chat   openai
 GET  /v1/models                               chat   openai     openai
 GET  /v1/models/*                             chat   openai     openai
@@ -76,7 +78,6 @@ ALL  /v1/files/*                              chat   openai     openai
 ALL  /v1/fine_tuning/*                        chat   openai     openai
 ALL  /v1/images/*                             chat   openai     openai
 ALL  /v1/moderations                          chat   openai     openai
-ALL  /v1/responses/compact                    chat   openai     openai
 ALL  /v1/threads                              chat   openai     openai
 ALL  /v1/threads/*                            chat   openai     openai
 ALL  /v1/uploads                              chat   openai     openai

@@ -83,7 +83,7 @@ export const openaiRoutes: RouteTable<OpenaiOptions> = {
   refusals: [
     postOnly('/v1/chat/completions'),
     ...[
-      ...['completions', 'responses/compact', 'conversations', 'conversations/*', 'embeddings', 'moderations'],
+      ...['completions', 'conversations', 'conversations/*', 'embeddings', 'moderations'],
       ...['images/*', 'audio/*', 'files', 'files/*', 'batches', 'batches/*', 'assistants', 'assistants/*', 'threads'],
       ...['threads/*', 'vector_stores', 'vector_stores/*', 'fine_tuning/*', 'uploads'],
     ].map((name) => refuse(`/v1/${name}`, notSupported, true)),

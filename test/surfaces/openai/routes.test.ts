@@ -112,9 +112,9 @@ test('all spellings of a path are one route: for the log, and for an idempotency
 
 test('a path that is not supported is refused in every spelling, under the name that the client used', async (t) => {
   const { post, get } = await start(t)
-  const refused = await post({}, {}, '/responses/compact/')
+  const refused = await post({}, {}, '/v1//threads/abc')
   assert.equal(refused.statusCode, 404)
-  assert.match(ErrorBody.parse(refused.json()).error.message, /^\/responses\/compact\/ is not supported: use \/v1\//)
+  assert.match(ErrorBody.parse(refused.json()).error.message, /^\/v1\/\/threads\/abc is not supported: use \/v1\//)
   const wrongMethod = await get('/v1/v1/chat/completions')
   assert.equal(wrongMethod.statusCode, 405)
   assert.equal(wrongMethod.headers.allow, 'POST')

@@ -1,6 +1,7 @@
 // How each field of a request to the Responses API is treated.
 import { type FieldTable, isDirect, isEmpty, known, type NestedTable } from '../../../compat/request-fields.ts'
 import { argumentsField, definitionFields, messagePartFields, partFields } from '../shared/nested-fields.ts'
+import { compactionTypes } from './compaction.ts'
 
 const isZero = (value: unknown) => value === 0
 const isOne = (value: unknown) => value === 1
@@ -9,7 +10,7 @@ export const responseFields: FieldTable = {
   model: { treatment: 'honored', note: 'a name from `GET /v1/models`, a full id, or one from `--model-map`' },
   input: {
     treatment: 'honored',
-    note: 'a string or items: messages of all roles, function and custom calls with their outputs, `additional_tools`, searches by the client (`tool_search_call`, `tool_search_output`), reasoning, references to items of stored responses; images and files as data: URLs. Items of other types are left out and named in the header',
+    note: 'a string or items: messages of all roles, function and custom calls with their outputs, `additional_tools`, searches by the client (`tool_search_call`, `tool_search_output`), reasoning, references to items of stored responses, a `compaction_trigger` at the end (the answer is one `compaction` item: a summary that only this server can read), and such summaries (`compaction`, `compaction_summary`, `context_compaction`); images and files as data: URLs. Items of other types are left out and named in the header',
   },
   instructions: { treatment: 'honored', note: 'not carried over by `previous_response_id`' },
   previous_response_id: {
@@ -65,7 +66,11 @@ export const responseFields: FieldTable = {
   top_p: { treatment: 'ignored', requestsNothing: isOne },
   top_logprobs: { treatment: 'ignored', requestsNothing: isZero },
   truncation: { treatment: 'ignored', requestsNothing: (value) => value === 'disabled' },
-  context_management: { treatment: 'ignored', requestsNothing: isEmpty },
+  context_management: {
+    treatment: 'ignored',
+    requestsNothing: isEmpty,
+    note: 'end the input with a `compaction_trigger`, or use `POST /v1/responses/compact`',
+  },
   moderation: { treatment: 'ignored', requestsNothing: () => false },
   user: { treatment: 'silent' },
   safety_identifier: { treatment: 'silent' },
@@ -86,6 +91,7 @@ const readTypes: readonly unknown[] = [
   'custom_tool_call',
   'custom_tool_call_output',
   'reasoning',
+  ...compactionTypes,
 ]
 const toolTypes: readonly unknown[] = ['function', 'custom']
 

@@ -8,13 +8,16 @@ import { parsePart } from '../../../http/validate.ts'
 import type { ReadMessages } from '../chat/messages.ts'
 import { parseArguments } from '../shared/call-arguments.ts'
 import { toBlocks, toTextBlocks } from '../shared/content-parts.ts'
+import { summaryText } from './compaction.ts'
 import { decodeThinking } from './encrypted-reasoning.ts'
 import {
   AdditionalToolsItem,
   CallOutputItem,
+  CompactionItem,
   CustomCallItem,
   FunctionCallItem,
   type InputItem,
+  type LocatedItem,
   MessageItem,
   ReasoningItem,
   type Tool,
@@ -22,9 +25,6 @@ import {
   ToolSearchOutputItem,
 } from './schemas.ts'
 import { flatName, type ItemTools, searchName } from './tools.ts'
-
-/** An item and the name of its parameter, for errors. */
-export type LocatedItem = { item: InputItem; param: string }
 
 /** The parameter of items that come from earlier requests. */
 export const earlierParam = 'previous_response_id'
@@ -68,8 +68,11 @@ const callErrors: CallErrors = {
   sameId: (_id, param) => invalidField(`${param}.call_id`, 'is also the id of another call: ids must be unique'),
 }
 
-export function readItems(items: readonly LocatedItem[]): ReadItems {
-  const reader = new ItemReader()
+/** `open`: reads the summary of a compacted conversation; null if this server did not write it. */
+export type OpenSummary = (sealed: string) => string | null
+
+export function readItems(items: readonly LocatedItem[], open: OpenSummary): ReadItems {
+  const reader = new ItemReader(open)
   for (const { item, param } of items) reader.read(item, param)
   return reader.end()
 }
@@ -78,9 +81,14 @@ class ItemReader {
   readonly #builder = new ConversationBuilder(callErrors)
   readonly #system: string[] = []
   readonly #ignored: string[] = []
+  readonly #open: OpenSummary
   /** Thinking that belongs to the model's next message or call, and the items that it comes from. */
   #thinking: ThinkingBlock[] = []
   #thinkingParams: string[] = []
+
+  constructor(open: OpenSummary) {
+    this.#open = open
+  }
 
   read(item: InputItem, param: string): void {
     switch (item.type) {
@@ -108,9 +116,25 @@ class ItemReader {
         return this.#found(item, param)
       case 'reasoning':
         return this.#reasoning(item, param)
+      case 'compaction':
+      case 'compaction_summary':
+      case 'context_compaction':
+        return this.#summary(item, param)
       default:
         this.#ignore(param)
     }
+  }
+
+  /** It stands where the items stood that it replaces. */
+  #summary(item: InputItem, param: string): void {
+    const { encrypted_content: sealed } = parsePart(CompactionItem, item, param)
+    const summary = this.#open(sealed)
+    if (summary === null) {
+      const reason = 'was not written by this server, or is damaged: send the items that it stands for'
+      throw invalidField(`${param}.encrypted_content`, reason)
+    }
+    this.#dropThinking()
+    this.#builder.user([{ type: 'text', text: summaryText(summary) }])
   }
 
   #reasoning(item: InputItem, param: string): void {

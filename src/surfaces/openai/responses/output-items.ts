@@ -27,6 +27,8 @@ export class ItemWriter {
   readonly #name: string
   #isOpen = false
   #thinking: ThinkingBlock[] = []
+  /** The summary that the open compaction will contain. */
+  #summary = ''
   /** The arguments of the open search, as JSON. */
   #search = ''
 
@@ -36,6 +38,7 @@ export class ItemWriter {
   }
 
   encode(piece: AnswerPiece): ItemEvent[] {
+    if (this.#plan.seal !== null) return piece.type === 'text' ? this.#addSummary(piece.text) : []
     switch (piece.type) {
       case 'text':
       case 'refusal':
@@ -56,7 +59,7 @@ export class ItemWriter {
     const item = this.#open
     if (item === null) return []
     this.#isOpen = false
-    item.status = status
+    if (item.type !== 'compaction') item.status = status
     const events = this.#encodeEnd(item)
     return [...events, { type: 'response.output_item.done', output_index: this.#index, item: structuredClone(item) }]
   }
@@ -84,6 +87,13 @@ export class ItemWriter {
     const count = this.#counts.get(prefix) ?? 0
     this.#counts.set(prefix, count + 1)
     return `${prefix}_${this.#name}_${count}`
+  }
+
+  #addSummary(text: string): ItemEvent[] {
+    this.#summary += text
+    if (this.#open !== null) return []
+    const item: OutputItem = { type: 'compaction', id: this.#id('cmp'), encrypted_content: '' }
+    return [...this.#add(item), { type: 'response.compaction.compacting', ...this.#location(item) }]
   }
 
   #addText(kind: 'text' | 'refusal', text: string): ItemEvent[] {
@@ -207,6 +217,9 @@ export class ItemWriter {
         ]
       case 'custom_tool_call':
         return [{ type: 'response.custom_tool_call_input.done', ...location, input: item.input }]
+      case 'compaction':
+        item.encrypted_content = this.#plan.seal?.(this.#summary) ?? ''
+        return []
       case 'tool_search_call':
         item.arguments = parseOrText(this.#search)
         return []

@@ -58,11 +58,13 @@ const toolSearchCall = z.strictObject({
   execution: z.literal('client'),
   arguments: z.unknown(),
 })
+const compaction = z.strictObject({ type: z.literal('compaction'), id: z.string(), encrypted_content: z.string() })
 const outputItem = z
-  .discriminatedUnion('type', [outputMessage, reasoning, functionCall, customCall, toolSearchCall])
+  .discriminatedUnion('type', [outputMessage, reasoning, functionCall, customCall, toolSearchCall, compaction])
   .meta({
     id: 'OpenAIOutputItem',
-    description: 'A part of a response: a message, thinking, or a call of a client tool.',
+    description:
+      'A part of a response: a message, thinking, a call of a client tool, or the summary of the conversation.',
   })
 export type OutputItem = z.output<typeof outputItem>
 
@@ -171,6 +173,7 @@ export const ResponseEvent = z
       arguments: z.string(),
     }),
     z.strictObject({ type: z.literal('response.custom_tool_call_input.done'), ...ofItem, input: z.string() }),
+    z.strictObject({ type: z.literal('response.compaction.compacting'), ...ofItem }),
     // The details appear twice because older and newer clients read different ones.
     z.strictObject({
       type: z.literal('error'),
@@ -213,6 +216,18 @@ export const ResponseItemList = strict(
   },
 )
 export type ResponseItemList = z.output<typeof ResponseItemList>
+
+/** `POST /v1/responses/compact`. */
+export const CompactedResponse = strict('OpenAICompactedResponse', 'A conversation, compacted.', {
+  id: z.string(),
+  object: z.literal('response.compaction'),
+  created_at: z.int(),
+  output: z
+    .array(z.record(z.string(), z.unknown()))
+    .describe('The messages that are kept, then one item of the type `compaction`. Send them as input to continue.'),
+  usage,
+})
+export type CompactedResponse = z.output<typeof CompactedResponse>
 
 /** `POST /v1/responses/input_tokens`. */
 export const ResponseTokens = strict('OpenAIResponseTokens', 'How many tokens the request has.', {

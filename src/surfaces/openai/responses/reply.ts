@@ -2,12 +2,14 @@
 import { type AnswerPiece, type AnswerStop, AnswerStream, type WholeAnswer } from '../../../compat/answer-stream.ts'
 import type { RunEnd, RunEvent, Usage } from '../../../core/events.ts'
 import { runFailure } from '../../../core/runs.ts'
-import type { AppError } from '../../../errors.ts'
+import { AppError } from '../../../errors.ts'
 import { toUsage } from '../chat/reply.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
+import { toListed } from './listed-items.ts'
 import { type ItemEvent, ItemWriter } from './output-items.ts'
-import type { Response, ResponseEvent, ResponseUsage } from './reply-schemas.ts'
+import type { CompactedResponse, Response, ResponseEvent, ResponseUsage } from './reply-schemas.ts'
 import { isStored, isStreaming, type ResponsePlan } from './request.ts'
+import type { InputItem } from './schemas.ts'
 
 /** Facts about the run that produces the response. */
 export type ResponseFacts = { runId: string; createdAtMs: number }
@@ -25,7 +27,7 @@ export const runIdOf = (id: string): string | null => runOf(/^resp_([0-9a-f]{32}
 
 /** The run that produces the response an item belongs to; null if the id cannot be that of an item. */
 export const runIdOfItem = (id: string): string | null =>
-  runOf(/^(?:msg|rs|fc|ctc|tsc)_([0-9a-f]{32})_\d{1,6}$/.exec(id)?.[1])
+  runOf(/^(?:msg|rs|fc|ctc|tsc|cmp)_([0-9a-f]{32})_\d{1,6}$/.exec(id)?.[1])
 
 function toResponseUsage(usage: Usage): ResponseUsage {
   const chatUsage = toUsage(usage)
@@ -96,6 +98,27 @@ function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseF
   }
 }
 
+/** The id of an input item that was sent without one. */
+export const itemId = (runId: string, index: number): string => `item_${nameOf(runId)}_${index}`
+
+/** The answer to a request that only compacts a conversation. */
+export function compactedResponse(
+  plan: ResponsePlan,
+  facts: ResponseFacts,
+  answer: WholeAnswer,
+  kept: readonly InputItem[],
+): CompactedResponse {
+  const { id, created_at, output } = endedResponse(plan, facts, answer)
+  const messages = toListed(kept, (index) => itemId(facts.runId, index))
+  return {
+    id,
+    object: 'response.compaction',
+    created_at,
+    output: [...messages, ...output],
+    usage: toResponseUsage(answer.end.usage),
+  }
+}
+
 /** A response that has not finished yet. */
 export const openResponse = (plan: ResponsePlan, facts: ResponseFacts, status: 'queued' | 'in_progress'): Response =>
   toResponse(plan, facts, { ...unfinished, status })
@@ -113,11 +136,16 @@ const cutReasons: Partial<Record<AnswerStop, 'max_output_tokens'>> = {
   model_context_window_exceeded: 'max_output_tokens',
 }
 
+const noSummary = () =>
+  new AppError('claude_failed', 'The model returned no whole summary of the conversation; try again.')
+
 function toFinalProgress(
+  plan: ResponsePlan,
   writer: ItemWriter,
   { end, stop, waitedMs }: Omit<WholeAnswer, 'pieces'>,
   { createdAtMs }: ResponseFacts,
 ): Progress {
+  if (plan.seal !== null && (stop !== 'end_turn' || writer.items.length === 0)) throw noSummary()
   const hasText = writer.items.some(
     (item) => item.type === 'message' && item.content.some(({ type }) => type === 'output_text'),
   )
@@ -141,7 +169,7 @@ export function endedResponse(plan: ResponsePlan, facts: ResponseFacts, answer: 
   const writer = new ItemWriter(plan, nameOf(facts.runId))
   for (const piece of finalPieces(plan, answer)) writer.encode(piece)
   writer.close(closingStatus(answer.stop))
-  return toResponse(plan, facts, toFinalProgress(writer, answer, facts))
+  return toResponse(plan, facts, toFinalProgress(plan, writer, answer, facts))
 }
 
 /** If an agent's answer was not streamed, only its final text counts, not what it wrote on the way. */
@@ -189,7 +217,7 @@ export class ResponseEvents {
     const response = toResponse(
       this.#plan,
       this.#facts,
-      toFinalProgress(this.#writer, { end, stop, waitedMs: this.#waitedMs }, this.#facts),
+      toFinalProgress(this.#plan, this.#writer, { end, stop, waitedMs: this.#waitedMs }, this.#facts),
     )
     const type = response.status === 'completed' ? ('response.completed' as const) : ('response.incomplete' as const)
     return this.#number([...added, ...closed, { type, response }])

@@ -6,14 +6,16 @@ import { isAuxiliaryRequest } from '../../../compat/auxiliary-requests.ts'
 import { type ResolvedModel, systemOptions } from '../../../compat/models.ts'
 import { ignoredFields, refuseFields } from '../../../compat/request-fields.ts'
 import { objectInstruction } from '../../../compat/retry-forced-output.ts'
+import type { Sealer } from '../../../compat/sealed-text.ts'
 import type { Translation } from '../../../compat/serve-run.ts'
 import { noPlainOptions, type PlainOptions } from '../../../core/agent.ts'
 import { invalidField } from '../../../errors.ts'
 import { checkMetadata } from '../chat/request.ts'
 import { efforts } from '../shared/reasoning.ts'
+import { summaryRequest } from './compaction.ts'
 import { responseFields } from './fields.ts'
-import { type LocatedItem, readItems, toolsOfItems } from './items.ts'
-import type { InputItem, ResponseRequest } from './schemas.ts'
+import { readItems, toolsOfItems } from './items.ts'
+import type { InputItem, LocatedItem, ResponseRequest } from './schemas.ts'
 import { type ItemTools, type ResponseTools, readResponseTools, type ToolName } from './tools.ts'
 
 /**
@@ -26,6 +28,8 @@ export type ResponseSnapshot = {
   isAgent: boolean
   /** The tools that the items of the whole conversation make available; absent if there are none. */
   itemTools?: ItemTools[]
+  /** The answer is a summary of the conversation. */
+  isCompaction?: true
 }
 
 /** How the answer to a request is written. */
@@ -35,6 +39,8 @@ export type ResponsePlan = AnswerPlan & {
   hasSearch: boolean
   showsSummary: boolean
   includesThinking: boolean
+  /** Seals the summary that is the answer; null if the answer is an ordinary one. */
+  seal: Sealer['seal'] | null
 }
 
 /** Throws `invalid_request` if no response can be made from the request. */
@@ -55,15 +61,16 @@ export function toResponseRun(
   body: ResponseRequest,
   resolved: ResolvedModel,
   items: readonly LocatedItem[],
+  sealer: Sealer,
 ): Translation<ResponsePlan> {
-  const { system, history, prompt, ignored } = readItems(items)
+  const { system, history, prompt, ignored } = readItems(items, sealer.open)
   const itemTools = toolsOfItems(items)
   const request = {
     ...{ body, model: resolved.publicName, isAgent: resolved.agent },
     ...(itemTools.length === 0 ? {} : { itemTools }),
   }
   const offer = readOffer(request)
-  const plan = planOf(request, offer)
+  const plan = planOf(request, sealer, offer)
   const instructions = [offer.instruction, plan.format === 'json_object' ? objectInstruction : null]
   const systemPrompt = [body.instructions, ...system, ...instructions].filter(Boolean).join('\n\n')
   const effort = body.reasoning?.effort ? efforts[body.reasoning.effort] : null
@@ -98,21 +105,54 @@ export function toResponseRun(
   }
 }
 
+/** One request to the plain model, for the summary of the conversation that is the answer. `items` as in toResponseRun. */
+export function toCompactionRun(
+  body: ResponseRequest,
+  resolved: ResolvedModel,
+  items: readonly LocatedItem[],
+  sealer: Sealer,
+): Translation<ResponsePlan> {
+  const { system, history, prompt, ignored } = readItems(summaryRequest(items), sealer.open)
+  const request = { body, model: resolved.publicName, isAgent: resolved.agent, isCompaction: true as const }
+  return {
+    run: {
+      prompt,
+      session: { kind: 'history', messages: history },
+      options: {
+        ...systemOptions([body.instructions, ...system].filter(Boolean).join('\n\n'), false),
+        model: resolved.model,
+      },
+      streaming: isStreaming(body),
+      plain: { ...noPlainOptions, thinking: { ...noPlainOptions.thinking, isOff: isThinkingOff(body) } },
+      surface: 'openai',
+      approvals: false,
+      persist: false,
+      isAuxiliary: false,
+      background: body.background === true,
+    },
+    plan: planOf(request, sealer),
+    ignored: [...ignoredFields(body, responseFields, resolved.agent), ...ignored],
+    tools: [],
+  }
+}
+
 const isThinkingOff = ({ reasoning }: ResponseRequest) => reasoning?.effort === 'none'
 
-const readOffer = ({ body, isAgent, itemTools }: ResponsePlan['request']): ResponseTools =>
-  isAgent ? readResponseTools({ ...body, tools: null, tool_choice: null }) : readResponseTools(body, itemTools)
+const readOffer = ({ body, isAgent, itemTools, isCompaction }: ResponsePlan['request']): ResponseTools =>
+  isAgent || isCompaction
+    ? readResponseTools({ ...body, tools: null, tool_choice: null })
+    : readResponseTools(body, itemTools)
 
 /** The plan of the answer to a request, new or stored. */
-export function planOf(request: ResponsePlan['request'], offer = readOffer(request)): ResponsePlan {
-  const { body, isAgent } = request
+export function planOf(request: ResponsePlan['request'], sealer: Sealer, offer = readOffer(request)): ResponsePlan {
+  const { body, isAgent, isCompaction = false } = request
   const { summary, generate_summary: legacySummary } = body.reasoning ?? {}
   const isThinking = !isThinkingOff(body)
   const showsSummary = isThinking && Boolean(summary ?? legacySummary)
   const includesThinking = isThinking && body.include?.includes('reasoning.encrypted_content') === true
   return {
     request,
-    isAgent,
+    isAgent: isAgent && !isCompaction,
     tools: offer.kinds,
     names: offer.names,
     hasSearch: offer.hasSearch,
@@ -121,7 +161,8 @@ export function planOf(request: ResponsePlan['request'], offer = readOffer(reque
     showsThinking: true,
     showsSummary,
     includesThinking,
-    format: schemaOf(body) === null ? (body.text?.format?.type ?? 'text') : 'json_schema',
+    seal: isCompaction ? sealer.seal : null,
+    format: isCompaction ? 'text' : schemaOf(body) === null ? (body.text?.format?.type ?? 'text') : 'json_schema',
     formatParam: 'text.format',
   }
 }

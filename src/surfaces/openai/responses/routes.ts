@@ -1,27 +1,19 @@
 // The routes of the Responses API: create a response, whole, streamed or in the background; read, cancel or delete a
 // stored one.
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { plainOrAgent } from '../../../compat/model-routes.ts'
-import type { ResolvedModel } from '../../../compat/models.ts'
-import {
-  type CompatApi,
-  type CompatOptions,
-  countInputTokens,
-  serveRun,
-  type Translation,
-} from '../../../compat/serve-run.ts'
-import type { RunHandle } from '../../../core/runs.ts'
+import { countInputTokens, serveRun } from '../../../compat/serve-run.ts'
 import { AppError, invalidField } from '../../../errors.ts'
 import { postOnly, type RouteRequest, type RouteTable } from '../../../http/routes.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
-import { missingIn, parseBody, parseQuery } from '../../../http/validate.ts'
+import { parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { responseNestedFields } from './fields.ts'
-import { endedResponse, openResponse, ResponseEvents, responseId } from './reply.ts'
-import type { Response, ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
-import { checkResponse, isStored, type ResponsePlan, toResponseRun } from './request.ts'
-import { type InputItem, ItemsQuery, ResponseParams, ResponseRequest, RetrieveQuery } from './schemas.ts'
+import { compactApi, responsesApi } from './api.ts'
+import { toListed } from './listed-items.ts'
+import { itemId, ResponseEvents, responseId } from './reply.ts'
+import type { ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
+import { CompactRequest, ItemsQuery, ResponseParams, ResponseRequest, RetrieveQuery } from './schemas.ts'
 import { StoredResponses } from './stored-responses.ts'
 
 const ofResponse = { params: ResponseParams, errors: ['response'] } as const
@@ -46,7 +38,20 @@ export const responseRoutes: RouteTable<OpenaiOptions> = {
       },
       startsRun: true,
       reportsIgnoredFields: true,
-      handler: (options, request, reply) => serveRun(responsesApi, options, request, reply),
+      handler: (options, request, reply) => serveRun(responsesApi(options), options, request, reply),
+    },
+    {
+      method: 'POST',
+      path: '/v1/responses/compact',
+      id: 'compactResponse',
+      summary: 'Compact a conversation',
+      about:
+        'Replaces a conversation by a summary, which one request to the plain model writes. The output, sent as input later, continues the conversation; only this server can read the summary.',
+      body: CompactRequest,
+      answers: { 200: { about: 'The compacted conversation.', json: 'OpenAICompactedResponse' } },
+      startsRun: true,
+      reportsIgnoredFields: true,
+      handler: (options, request, reply) => serveRun(compactApi(options), options, request, reply),
     },
     {
       ...ofResponse,
@@ -111,80 +116,17 @@ export const responseRoutes: RouteTable<OpenaiOptions> = {
       errors: ['model', 'cli'],
       handler: async (options, request, reply) => ({
         object: 'response.input_tokens',
-        input_tokens: await countInputTokens(responsesApi, options, request, reply),
+        input_tokens: await countInputTokens(responsesApi(options), options, request, reply),
       }),
     },
   ],
-  refusals: [postOnly('/v1/responses'), postOnly('/v1/responses/input_tokens')],
+  refusals: [postOnly('/v1/responses'), postOnly('/v1/responses/compact'), postOnly('/v1/responses/input_tokens')],
 }
 
-const responsesApi: CompatApi<ResponseRequest, ResponsePlan> = {
-  parse: (body) => parseBody(ResponseRequest, body),
-  translate,
-  nestedFields: responseNestedFields,
-  schemaParam: ({ formatParam }) => `${formatParam}.schema`,
-  toReply: (answer, plan, run) => endedResponse(plan, factsOf(run), answer),
-  toAcceptedReply,
-  encoder(plan, run) {
-    const events = new ResponseEvents(plan, factsOf(run))
-    return {
-      toFrames: (event) => events.encode(event).map(namedFrame),
-      toErrorFrames: (error) => events.failure(error).map(namedFrame),
-    }
-  },
-}
-
-const factsOf = ({ id, createdAtMs }: RunHandle) => ({ runId: id, createdAtMs })
-
-async function translate(
-  body: ResponseRequest,
-  resolved: ResolvedModel,
-  { caller }: FastifyRequest,
-  { runs }: CompatOptions,
-): Promise<Translation<ResponsePlan>> {
-  checkResponse(body)
-  const stored = new StoredResponses(runs, caller)
-  const items = await stored.resolveReferences(inputItems(body))
-  const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id, items) : []
-  const own = items.map((item, index) => ({
-    item,
-    param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
-  }))
-  const response = toResponseRun(body, resolved, [...before, ...own])
-  // The input is stored as items with resolved references, next to the body.
-  const { request } = response.plan
-  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, items } : null
-  return { ...response, run: { ...response.run, requestSnapshot } }
-}
-
-function inputItems(body: ResponseRequest): InputItem[] {
-  const { input, previous_response_id: previous } = body
-  if (Array.isArray(input)) return input
-  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
-  if (previous) throw invalidField('input', 'is required: send what follows the previous response')
-  throw missingIn(ResponseRequest, body, 'input')
-}
-
-/** The run is stored by now; its record is gone only if it was refused since, as that of an earlier request can be. */
-async function toAcceptedReply(
-  plan: ResponsePlan,
-  run: RunHandle,
-  { caller }: FastifyRequest,
-  { runs }: CompatOptions,
-): Promise<Response> {
-  const record = await runs.get(run.id)
-  const facts = factsOf(run)
-  if (record === null) return openResponse(plan, facts, 'queued')
-  return new StoredResponses(runs, caller).response({ record, plan, facts })
-}
-
-async function retrieve(
-  { runs, readers }: OpenaiOptions,
-  request: RouteRequest,
-  reply: FastifyReply,
-): Promise<unknown> {
+async function retrieve(options: OpenaiOptions, request: RouteRequest, reply: FastifyReply): Promise<unknown> {
   const { stream, starting_after: after = -1 } = parseQuery(RetrieveQuery, request.query)
-  const stored = new StoredResponses(runs, request.caller)
+  const { runs, readers } = options
+  const stored = new StoredResponses(options, request.caller)
   const found = await stored.find(request.params.id)
   if (stream !== 'true') return stored.response(found)
   const events = new ResponseEvents(found.plan, found.facts)
@@ -201,11 +143,13 @@ async function retrieve(
   )
 }
 
-async function listItems({ runs }: OpenaiOptions, request: RouteRequest): Promise<ResponseItemList> {
+async function listItems(options: OpenaiOptions, request: RouteRequest): Promise<ResponseItemList> {
   const { limit, order, after } = parseQuery(ItemsQuery, request.query)
-  const stored = new StoredResponses(runs, request.caller)
+  const stored = new StoredResponses(options, request.caller)
   const found = await stored.find(request.params.id)
-  const all = toListed([...(await stored.itemsBefore(found)), ...found.snapshot.items], found.facts.runId)
+  const all = toListed([...(await stored.itemsBefore(found)), ...found.snapshot.items], (index) =>
+    itemId(found.facts.runId, index),
+  )
   if (order === 'desc') all.reverse()
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && from === 0) throw invalidField('after', 'must be the id of an item of this response')
@@ -219,40 +163,20 @@ async function listItems({ runs }: OpenaiOptions, request: RouteRequest): Promis
   }
 }
 
-type ListedItem = InputItem & { id: string }
-
-/** Listed items have a unique id, a type, a status and parts, even if they were sent without them. */
-function toListed(items: readonly InputItem[], runId: string): ListedItem[] {
-  const ids = new Set<unknown>()
-  return items.map((item, index) => {
-    const hasUniqueId = typeof item.id === 'string' && !ids.has(item.id)
-    const id = hasUniqueId ? String(item.id) : runId.replace('run', 'item').concat(`_${index}`)
-    ids.add(id)
-    return withParts({ ...item, type: item.type ?? 'message', status: item.status ?? 'completed', id })
-  })
-}
-
-function withParts(item: ListedItem): ListedItem {
-  if (item.type !== 'message') return item
-  const type = item.role === 'assistant' ? 'output_text' : 'input_text'
-  const parts = typeof item.content === 'string' ? [{ type, text: item.content }] : (item.content as { type: string }[])
-  return { ...item, content: parts.map((part) => (part.type === 'output_text' ? { annotations: [], ...part } : part)) }
-}
-
-async function remove({ runs }: OpenaiOptions, request: RouteRequest): Promise<ResponseDeleted> {
-  const { record } = await new StoredResponses(runs, request.caller).find(request.params.id)
-  await runs.erase(record.id)
+async function remove(options: OpenaiOptions, request: RouteRequest): Promise<ResponseDeleted> {
+  const { record } = await new StoredResponses(options, request.caller).find(request.params.id)
+  await options.runs.erase(record.id)
   return { id: responseId(record.id), object: 'response', deleted: true }
 }
 
-async function cancel({ runs }: OpenaiOptions, request: RouteRequest): Promise<unknown> {
-  const stored = new StoredResponses(runs, request.caller)
+async function cancel(options: OpenaiOptions, request: RouteRequest): Promise<unknown> {
+  const stored = new StoredResponses(options, request.caller)
   const { record } = await stored.find(request.params.id)
   if (!record.background) {
     throw new AppError('invalid_request', 'only a background response can be cancelled; disconnect to stop any other', {
       field: 'response_id',
     })
   }
-  await runs.cancel(record.id)
+  await options.runs.cancel(record.id)
   return stored.response(await stored.find(request.params.id))
 }

@@ -12,6 +12,9 @@ const named = text.min(1, must('a string that is not empty'))
 const item = z.looseObject({ type: text.nullish() }, must('an item, as an object'))
 export type InputItem = z.output<typeof item>
 
+/** An item and the name of its parameter, for errors. */
+export type LocatedItem = { item: InputItem; param: string }
+
 /** A message may omit its type. */
 export const MessageItem = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant'], must('one of system, developer, user, assistant')),
@@ -26,6 +29,7 @@ export const FunctionCallItem = z.looseObject({
 export const CustomCallItem = z.looseObject({ call_id: named, name: named, namespace: text.nullish(), input: text })
 export const CallOutputItem = z.looseObject({ call_id: named, output: content.nullish() })
 export const ReasoningItem = z.looseObject({ encrypted_content: text.nullish() })
+export const CompactionItem = z.looseObject({ encrypted_content: named })
 export const ReferenceItem = z.looseObject({ id: named })
 
 const definition = { name: toolName, description: text.nullish() }
@@ -131,6 +135,19 @@ export const ResponseRequest = z
       "The body of OpenAI's responses. Fields that are not listed have no effect and are named in the header `x-claude-serve-ignored`.",
   })
 export type ResponseRequest = z.output<typeof ResponseRequest>
+
+/** `POST /v1/responses/compact`: the fields of a response that belong to the conversation. */
+export const CompactRequest = z
+  .looseObject({
+    model: ResponseRequest.shape.model,
+    input: ResponseRequest.shape.input,
+    instructions: text.nullish(),
+    previous_response_id: text.nullish(),
+  })
+  .meta({
+    id: 'OpenAICompactRequest',
+    description: 'A conversation to compact: `input`, or the one that ends with `previous_response_id`, or both.',
+  })
 
 export const ResponseParams = z.looseObject({
   id: text.meta({ description: 'The id of a stored response.', example: 'resp_0b4e7a1d9c2f4658a3e1b7d05c6f8294' }),

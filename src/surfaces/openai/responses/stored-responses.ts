@@ -3,12 +3,14 @@
 
 import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
 import { AnswerCollector } from '../../../compat/answer-stream.ts'
+import type { Sealer } from '../../../compat/sealed-text.ts'
 import type { RunEnd } from '../../../core/events.ts'
 import { type Runs, runFailure } from '../../../core/runs.ts'
 import { isFinal, type RunRecord } from '../../../core/store.ts'
 import { AppError, invalidField, toAppError } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
-import { earlierParam, type LocatedItem } from './items.ts'
+import { sinceCompaction } from './compaction.ts'
+import { earlierParam } from './items.ts'
 import {
   endedResponse,
   failedResponse,
@@ -20,7 +22,7 @@ import {
 } from './reply.ts'
 import type { OutputItem, Response } from './reply-schemas.ts'
 import { planOf, type ResponsePlan, type ResponseSnapshot } from './request.ts'
-import { type InputItem, ReferenceItem } from './schemas.ts'
+import { type InputItem, type LocatedItem, ReferenceItem } from './schemas.ts'
 
 /** The most responses in a conversation, and the most responses that the references of one request point to. */
 const chainMax = 1_000
@@ -42,9 +44,11 @@ const notFound = (id: string) =>
 export class StoredResponses {
   readonly #runs: Runs
   readonly #caller: Caller
+  readonly #sealer: Sealer
 
-  constructor(runs: Runs, caller: Caller) {
+  constructor({ runs, sealer }: { runs: Runs; sealer: Sealer }, caller: Caller) {
     this.#runs = runs
+    this.#sealer = sealer
     this.#caller = caller
   }
 
@@ -64,7 +68,7 @@ export class StoredResponses {
     const snapshot =
       record.surface === 'openai' ? ((await this.#runs.requestSnapshot(runId)) as ResponseSnapshot | null) : null
     if (snapshot === null) return null
-    return { record, snapshot, plan: planOf(snapshot), facts: { runId, createdAtMs: record.createdAtMs } }
+    return { record, snapshot, plan: planOf(snapshot, this.#sealer), facts: { runId, createdAtMs: record.createdAtMs } }
   }
 
   /** The response in its current state. */
@@ -91,7 +95,7 @@ export class StoredResponses {
    */
   async conversationUpTo(previousId: string, next: readonly InputItem[]): Promise<LocatedItem[]> {
     const { items, missing } = await this.#traceBack(previousId, next, (found) => this.#withThinking(found))
-    if (missing === null) return items.map((item) => ({ item, param: earlierParam }))
+    if (missing === null) return sinceCompaction(items).map((item) => ({ item, param: earlierParam }))
     const reason = `names a deleted conversation: ${missing.slice(0, 80)} is missing; send its items in input`
     throw invalidField(earlierParam, reason, 'previous_response_not_found')
   }
@@ -195,5 +199,5 @@ const callIdOf = ({ type, call_id: id }: InputItem): unknown => (String(type).en
 const toInput = ({ output }: Response, answered: ReadonlySet<unknown>): InputItem[] =>
   output.filter((item) => {
     const isAnswered = 'call_id' in item && answered.has(item.call_id)
-    return item.status === 'completed' || item.type === 'message' || isAnswered
+    return item.type === 'compaction' || item.type === 'message' || item.status === 'completed' || isAnswered
   })

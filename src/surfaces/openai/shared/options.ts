@@ -1,8 +1,12 @@
 // What the OpenAI routes need from the server.
+
+import type { Sealer } from '../../../compat/sealed-text.ts'
 import type { CompatOptions } from '../../../compat/serve-run.ts'
 import type { ReaderLimits } from '../../../http/reader-limits.ts'
 
 export type OpenaiOptions = CompatOptions & {
   /** Limits on clients that read stored responses as streams. */
   readers: ReaderLimits
+  /** Seals the summaries of conversations that clients keep. */
+  sealer: Sealer
 }

@@ -1,5 +1,6 @@
 // The items of requests to the Responses API as conversations: the system prompt, the history and the prompt; and the
 // errors in them, each with the field that it names.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ThinkingBlock } from '../../../../src/core/conversation.ts'
@@ -8,6 +9,7 @@ import { parseBody } from '../../../../src/http/validate.ts'
 import { decodeThinking, encodeThinking } from '../../../../src/surfaces/openai/responses/encrypted-reasoning.ts'
 import { readItems } from '../../../../src/surfaces/openai/responses/items.ts'
 import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
+import { testSealer } from '../../../helpers/inject-app.ts'
 
 const png = 'iVBORw0KGgoAAAANSUhEUg=='
 const pdf = 'JVBERi0xLjQK'
@@ -38,7 +40,10 @@ const reasoning = (...blocks: ThinkingBlock[]) => ({
 function read(...items: unknown[]) {
   const { input } = parseBody(ResponseRequest, { model: 'sonnet', input: items })
   assert.ok(Array.isArray(input))
-  return readItems(input.map((item, index) => ({ item, param: `input[${index}]` })))
+  return readItems(
+    input.map((item, index) => ({ item, param: `input[${index}]` })),
+    testSealer.open,
+  )
 }
 
 function refusal(...items: unknown[]): [string, string] {
@@ -335,7 +340,7 @@ test('encoded thinking decodes to the same blocks, whatever they contain', () =>
 
 test('items of other types are left out and reported, and the items around them are read', () => {
   const { prompt, history, ignored } = read(
-    { type: 'compaction', encrypted_content: 'x' },
+    { type: 'computer_call', call_id: 'x' },
     user,
     { type: 'web_search_call', id: 'ws_1', status: 'completed' },
     call('a'),

@@ -1,5 +1,6 @@
 // Runs as responses, whole and as events: the order and the numbers of the events, how each kind of answer is written,
 // and that both forms agree. Every response and every event is checked against its schema.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -21,6 +22,7 @@ import {
 import { Response, ResponseEvent } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
 import { planOf, type ResponsePlan } from '../../../../src/surfaces/openai/responses/request.ts'
 import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
+import { testSealer } from '../../../helpers/inject-app.ts'
 import { runEnd, runStart, textBlock } from '../../../helpers/scripted-agent.ts'
 
 const name = '0123456789abcdef0123456789abcdef'
@@ -34,7 +36,7 @@ const encrypted = { include: ['reasoning.encrypted_content'] }
 
 function planFrom(body: object = {}, isAgent = false): ResponsePlan {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', ...(isAgent ? {} : { tools }), ...body })
-  return planOf({ body: parsed, model: `${isAgent ? 'agent/' : ''}claude-sonnet-5`, isAgent })
+  return planOf({ body: parsed, model: `${isAgent ? 'agent/' : ''}claude-sonnet-5`, isAgent }, testSealer)
 }
 
 const toolBlock = (index: number, toolId: string, tool: string, pieces: readonly string[]): RunEvent[] => [
@@ -78,7 +80,7 @@ function inOrder(events: readonly ResponseEvent[]): ResponseEvent[] {
     if (event.type === 'response.output_item.added') {
       assert.equal(open, null, 'an item is added while another is open')
       assert.equal(event.output_index, count++)
-      assert.equal(event.item.status, 'in_progress')
+      assert.equal('status' in event.item && event.item.status, 'in_progress')
       open = event.item.id
     } else if ('item_id' in event) {
       assert.deepEqual([event.item_id, event.output_index], [open, count - 1], event.type)

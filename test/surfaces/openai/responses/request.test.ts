@@ -1,5 +1,6 @@
 // Requests to the Responses API as runs, except for their items and tools: models, instructions, formats, thinking,
 // limits, and the fields that have no effect or are refused.
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { noOptions, noPlainOptions } from '../../../../src/core/agent.ts'
@@ -7,6 +8,7 @@ import { AppError } from '../../../../src/errors.ts'
 import { parseBody } from '../../../../src/http/validate.ts'
 import { checkResponse, planOf, toResponseRun } from '../../../../src/surfaces/openai/responses/request.ts'
 import { ResponseRequest } from '../../../../src/surfaces/openai/responses/schemas.ts'
+import { testSealer } from '../../../helpers/inject-app.ts'
 
 const plain = { model: 'sonnet', agent: false, publicName: 'claude-sonnet-5' }
 const agent = { model: 'sonnet', agent: true, publicName: 'agent/claude-sonnet-5' }
@@ -16,7 +18,7 @@ const look = { type: 'function', name: 'look' }
 function read(body: object = {}, model = plain) {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', ...body })
   checkResponse(parsed)
-  return toResponseRun(parsed, model, [{ item, param: 'input' }])
+  return toResponseRun(parsed, model, [{ item, param: 'input' }], testSealer)
 }
 
 test('a single prompt is a plain run with an empty system prompt and no history', () => {
@@ -53,7 +55,7 @@ test('the instructions field comes before instructions among the items, and the 
     text: { format: { type: 'json_object' } },
   })
   const system = { item: { role: 'system', content: 'Two.' }, param: 'input[0]' }
-  const { run } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }])
+  const { run } = toResponseRun(parsed, plain, [system, { item, param: 'input[1]' }], testSealer)
   const [first, second, choice, object, ...more] = run.options.systemPrompt?.split('\n\n') ?? []
   assert.deepEqual([first, second, more], ['One.', 'Two.', []])
   assert.match(choice ?? '', /calling at least one of the tools/)
@@ -183,7 +185,7 @@ for (const [title, body, names] of ignoredCases) {
 test('an ignored item is reported after everything else', () => {
   const parsed = parseBody(ResponseRequest, { model: 'sonnet', input: 'hi', seed: 1, tools: [{ type: 'mcp' }] })
   const other = { item: { type: 'web_search_call' }, param: 'input[1]' }
-  assert.deepEqual(toResponseRun(parsed, plain, [{ item, param: 'input[0]' }, other]).ignored, [
+  assert.deepEqual(toResponseRun(parsed, plain, [{ item, param: 'input[0]' }, other], testSealer).ignored, [
     'seed',
     'tools[0]',
     'input[1]',
@@ -253,6 +255,6 @@ test('the plan of an answer can be rebuilt from the stored request alone', () =>
     parallel_tool_calls: false,
   })
   const stored = JSON.parse(JSON.stringify({ ...plan.request, items: [item] }))
-  const again = planOf(stored)
+  const again = planOf(stored, testSealer)
   assert.deepEqual({ ...again, request: null }, { ...plan, request: null })
 })

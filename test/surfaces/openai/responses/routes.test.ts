@@ -217,10 +217,7 @@ test('a background response continues after its creator and its readers disconne
   assert.deepEqual([agent.signals[0]?.aborted, runs.active()], [false, 1])
 })
 
-for (const [method, url] of [
-  ['POST', `${path}/compact`],
-  ['POST', '/v1/conversations'],
-] as const) {
+for (const [method, url] of [['POST', '/v1/conversations']] as const) {
   test(`${method} ${url} is refused in OpenAI's form as not found`, async (t) => {
     const { post } = await setUp(t)
     assert.deepEqual(errorOf(await post(url, hello)), [404, null, null])

@@ -1,0 +1,115 @@
+// Describes the Responses API for serve-run.ts: how a request becomes a run, and its answer a response, or a compacted
+// conversation. Not for stored responses (stored-responses.ts), nor for the routes.
+import type { Caller } from '../../../auth/authenticate.ts'
+import type { ResolvedModel } from '../../../compat/models.ts'
+import type { CompatApi, Translation } from '../../../compat/serve-run.ts'
+import type { RunHandle } from '../../../core/runs.ts'
+import { invalidField } from '../../../errors.ts'
+import { namedFrame } from '../../../http/sse.ts'
+import { missingIn, parseBody } from '../../../http/validate.ts'
+import type { OpenaiOptions } from '../shared/options.ts'
+import { keptItems, requestsCompaction } from './compaction.ts'
+import { responseNestedFields } from './fields.ts'
+import { compactedResponse, endedResponse, openResponse, ResponseEvents, type ResponseFacts } from './reply.ts'
+import type { Response } from './reply-schemas.ts'
+import { checkResponse, isStored, type ResponsePlan, toCompactionRun, toResponseRun } from './request.ts'
+import { CompactRequest, type InputItem, type LocatedItem, ResponseRequest } from './schemas.ts'
+import { StoredResponses } from './stored-responses.ts'
+
+export const responsesApi = (options: OpenaiOptions): CompatApi<ResponseRequest, ResponsePlan> => ({
+  parse: (body) => parseBody(ResponseRequest, body),
+  translate: (body, resolved, { caller }) => translate(options, body, resolved, caller),
+  nestedFields: responseNestedFields,
+  schemaParam: ({ formatParam }) => `${formatParam}.schema`,
+  toReply: (answer, plan, run) => endedResponse(plan, factsOf(run), answer),
+  toAcceptedReply: (plan, run, { caller }) => toAcceptedReply(options, plan, run, caller),
+  encoder(plan, run) {
+    const events = new ResponseEvents(plan, factsOf(run))
+    return {
+      toFrames: (event) => events.encode(event).map(namedFrame),
+      toErrorFrames: (error) => events.failure(error).map(namedFrame),
+    }
+  },
+})
+
+type CompactPlan = ResponsePlan & { kept: InputItem[] }
+
+/** As a request for a response that ends with a trigger, but its answer is not stored and has a form of its own. */
+export const compactApi = (options: OpenaiOptions): CompatApi<ResponseRequest, CompactPlan> => ({
+  parse: (body) => ({ ...parseBody(CompactRequest, body), store: false, stream: false }),
+  async translate(body, resolved, { caller }) {
+    const { before, own } = await locate(options, body, isContinuation(body) ? [] : inputItems(body), caller)
+    const items = [...before, ...own]
+    const translation = toCompactionRun(body, resolved, items, options.sealer)
+    return { ...translation, plan: { ...translation.plan, kept: keptItems(items.map(({ item }) => item)) } }
+  },
+  nestedFields: responseNestedFields,
+  schemaParam: ({ formatParam }) => formatParam,
+  toReply: (answer, plan, run) => compactedResponse(plan, factsOf(run), answer, plan.kept),
+  encoder() {
+    throw new Error('a compacted conversation is not streamed')
+  },
+})
+
+const factsOf = ({ id, createdAtMs }: RunHandle): ResponseFacts => ({ runId: id, createdAtMs })
+
+async function translate(
+  options: OpenaiOptions,
+  body: ResponseRequest,
+  resolved: ResolvedModel,
+  caller: Caller,
+): Promise<Translation<ResponsePlan>> {
+  checkResponse(body)
+  const { before, own } = await locate(options, body, inputItems(body), caller)
+  const items = own.map(({ item }) => item)
+  const toRun = requestsCompaction(items) ? toCompactionRun : toResponseRun
+  const response = toRun(body, resolved, [...before, ...own], options.sealer)
+  // The input is stored as items with resolved references, next to the body.
+  const { request } = response.plan
+  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, items } : null
+  return { ...response, run: { ...response.run, requestSnapshot } }
+}
+
+type Located = { before: LocatedItem[]; own: LocatedItem[] }
+
+/** The items of the conversation so far, and those of the request. */
+async function locate(
+  options: OpenaiOptions,
+  body: ResponseRequest,
+  input: readonly InputItem[],
+  caller: Caller,
+): Promise<Located> {
+  const stored = new StoredResponses(options, caller)
+  const items = await stored.resolveReferences(input)
+  const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id, items) : []
+  const own = items.map((item, index) => ({
+    item,
+    param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
+  }))
+  return { before, own }
+}
+
+/** Whether a conversation is to be compacted as it is. */
+const isContinuation = ({ input, previous_response_id: previous }: ResponseRequest) =>
+  (input === null || input === undefined) && Boolean(previous)
+
+function inputItems(body: ResponseRequest): InputItem[] {
+  const { input, previous_response_id: previous } = body
+  if (Array.isArray(input)) return input
+  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
+  if (previous) throw invalidField('input', 'is required: send what follows the previous response')
+  throw missingIn(ResponseRequest, body, 'input')
+}
+
+/** The run is stored by now; its record is gone only if it was refused since, as that of an earlier request can be. */
+async function toAcceptedReply(
+  options: OpenaiOptions,
+  plan: ResponsePlan,
+  run: RunHandle,
+  caller: Caller,
+): Promise<Response> {
+  const record = await options.runs.get(run.id)
+  const facts = factsOf(run)
+  if (record === null) return openResponse(plan, facts, 'queued')
+  return new StoredResponses(options, caller).response({ record, plan, facts })
+}
