@@ -5,9 +5,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Caller, requireScope } from '../auth/authenticate.ts'
 import type { ModelFact } from '../core/agent.ts'
 import type { RunHandle, RunInput, Runs } from '../core/runs.ts'
-import { nameIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.ts'
-import { startRun } from '../http/start-run.ts'
-import { collectRun, type StreamEncoder, streamRun } from '../http/stream-run.ts'
+import { nameIgnoredFields, refuseIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.ts'
+import type { Frame } from '../http/sse.ts'
+import { cancelOnAbort, startRun, startRunFor } from '../http/start-run.ts'
+import { collectRun, forwardRun, type StreamEncoder, streamRun, type ToError } from '../http/stream-run.ts'
 import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-stream.ts'
 import { alteredTools, checkAnswerTool, checkToolSchemas, type RequestedTool } from './client-tools.ts'
 import { checkAnswerSchema } from './json-schema-checks.ts'
@@ -60,6 +61,11 @@ export type CompatApi<Body extends CompatBody, Plan extends AnswerPlan> = {
   encoder(plan: Plan, run: RunHandle, request: FastifyRequest): StreamEncoder
 }
 
+/** An API whose requests may also be messages of a connection. */
+export type MessageApi<Body extends CompatBody, Plan extends AnswerPlan> = CompatApi<Body, Plan> & {
+  messageEncoder(plan: Plan, run: RunHandle): StreamEncoder
+}
+
 /** Starts the run of a request and answers with it. */
 export async function serveRun<Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
@@ -67,7 +73,8 @@ export async function serveRun<Body extends CompatBody, Plan extends AnswerPlan>
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<unknown> {
-  const { body, run: input, plan, ignored } = await prepare(api, options, request, reply)
+  const { body, run: input, plan, ignored } = await prepare(api, options, request)
+  reportIgnoredFields(reply, ignored)
   const run = await startRun(options.runs, { ...input, timeoutMs: options.requestTimeoutMs }, request, reply)
   if (body.stream) return streamRun(run, api.encoder(plan, run, request), request, reply)
   if (input.background && api.toAcceptedReply) return api.toAcceptedReply(plan, run, request)
@@ -78,6 +85,33 @@ export async function serveRun<Body extends CompatBody, Plan extends AnswerPlan>
   return reply.send(api.toReply(answer, plan, run))
 }
 
+/** A request that came as a message of a connection, and how its answer is sent. */
+export type MessageRequest = Pick<FastifyRequest, 'body' | 'caller' | 'headers' | 'trace'> & {
+  /** Aborted when the client leaves, which cancels the run. */
+  gone: AbortSignal
+  /** Settles to false once nobody reads any more. */
+  write(frames: readonly Frame[]): Promise<boolean>
+  toError: ToError
+}
+
+/** As serveRun, streamed to a connection. Throws if the request is refused, or the run fails before any content. */
+export async function serveMessage<Body extends CompatBody, Plan extends AnswerPlan>(
+  api: MessageApi<Body, Plan>,
+  options: CompatOptions,
+  message: MessageRequest,
+): Promise<void> {
+  const { run: input, plan, ignored } = await prepare(api, options, message)
+  refuseIgnoredFields(message.headers, ignored)
+  const run = await startRunFor(message, options.runs, { ...input, timeoutMs: options.requestTimeoutMs })
+  const { cancel, release } = cancelOnAbort(run, message.gone)
+  const write = async (frames: readonly Frame[]) => {
+    const isReading = await message.write(frames)
+    if (!isReading) cancel()
+    return isReading
+  }
+  await forwardRun(run, api.messageEncoder(plan, run), write, message.toError).finally(release)
+}
+
 /** Estimates the input tokens of a request, without a run. */
 export async function countInputTokens<Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
@@ -85,7 +119,8 @@ export async function countInputTokens<Body extends CompatBody, Plan extends Ans
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<number> {
-  const { run, model } = await prepare(api, options, request, reply)
+  const { run, model, ignored } = await prepare(api, options, request)
+  reportIgnoredFields(reply, ignored)
   reply.header('x-claude-serve-estimate', 'input_tokens')
   return options.countTokens(run, model)
 }
@@ -94,8 +129,7 @@ export async function countInputTokens<Body extends CompatBody, Plan extends Ans
 async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
   options: CompatOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: Pick<FastifyRequest, 'body' | 'caller' | 'headers'>,
 ): Promise<Translation<Plan> & { body: Body; model: string }> {
   const body = api.parse(request.body)
   const resolved = resolveModel(body.model, await options.models(), options.modelMap)
@@ -106,7 +140,6 @@ async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   if (jsonSchema !== null) checkAnswerTool(translation.tools)
   await checkToolSchemas(translation.tools)
   const ignored = [...translation.ignored, ...nestedIgnored(api, request.body, translation)]
-  reportIgnoredFields(reply, ignored)
   return { ...translation, ignored, body, model: resolved.publicName }
 }
 

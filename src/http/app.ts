@@ -12,6 +12,7 @@ import { canonicalUrl } from './path-aliases.ts'
 import { routeError } from './request-errors.ts'
 import { surfaceConstraint } from './requested-surface.ts'
 import { parseJsonBodies, requireDeclaredScopes } from './routes.ts'
+import { mayUpgrade, Upgrades } from './websockets.ts'
 
 // An import would read every export of the module, and one of them loads Node's HTTP client, which a server never uses.
 const { createServer } = process.getBuiltinModule('node:http')
@@ -41,6 +42,10 @@ export const httpLimits = {
   urlBytesMax: 4096,
   headersMax: 100,
   connectionsMax: 2048,
+  /** For WebSockets: see SocketLimits. */
+  pingMs: 30_000,
+  idleMs: 3_600_000,
+  stallMs: 120_000,
 }
 
 export type HttpLimits = typeof httpLimits
@@ -69,7 +74,8 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
     connections.add(request, response)
     handler?.(request, response)
   }
-  const createListener = () => newServer(handle, connections, limits)
+  const upgrades = new Upgrades({ ...limits, messageBytesMax: options.bodyBytesMax })
+  const createListener = () => newServer(handle, connections, upgrades, limits)
   const app = fastify({
     loggerInstance: options.log,
     logController: new fastify.LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -99,6 +105,7 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
   requireDeclaredScopes(app)
   parseJsonBodies(app)
   logAccess(app, options.observer)
+  upgrades.join(app)
   guard(app, options, limits)
   continueLate(app, options.bodyBytesMax)
   return { app, createListener }
@@ -106,8 +113,12 @@ export function createApp(options: AppOptions): { app: App; createListener: Serv
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
-function newServer(handle: Handle, connections: Connections, limits: HttpLimits): Server {
-  const bounds: ServerOptions = {
+/** Newer than Node's own types, and than the oldest Node that runs this server: without it there are no upgrades. */
+type UpgradeOptions = { shouldUpgradeCallback?: (request: IncomingMessage) => boolean }
+
+function newServer(handle: Handle, connections: Connections, upgrades: Upgrades, limits: HttpLimits): Server {
+  const bounds: ServerOptions & UpgradeOptions = {
+    shouldUpgradeCallback: mayUpgrade,
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersTimeoutMs,
     requestTimeout: limits.requestTimeoutMs,
@@ -121,6 +132,8 @@ function newServer(handle: Handle, connections: Connections, limits: HttpLimits)
   server.maxHeadersCount = limits.headersMax + 1
   server.maxConnections = limits.connectionsMax
   server.on('clientError', (error, socket) => void connections.answerUnreadable(error, socket))
+  // A Node that does not ask about each request would refuse to answer all others that ask for an upgrade.
+  if ('shouldUpgradeCallback' in server) upgrades.serve(server, handle)
   server.on('checkContinue', handle)
   server.on('checkExpectation', handle)
   return server
@@ -150,6 +163,7 @@ function guard(
   limits: HttpLimits,
 ): void {
   app.decorateRequest('caller')
+  app.decorateRequest('identify')
   // Do not wait for the rest of a body whose request is refused.
   app.addHook('onSend', async (request, reply) => {
     if (request.raw.complete !== false) return
@@ -173,7 +187,8 @@ function guard(
     refuseKeysInUrl(target)
     if (request.is404) throw routeError(app, request, reply)
     const { scope = 'admin', refusal } = request.routeOptions.config
-    request.caller = (await callers?.identify(request, scope, origin !== null)) ?? anonymousCaller
+    request.identify = async () => (await callers?.identify(request, scope, origin !== null)) ?? anonymousCaller
+    request.caller = await request.identify()
     if (refusal !== undefined) throw refusal(target.split('?')[0] ?? target)
     checkBodyType(request.raw)
   })
@@ -201,7 +216,7 @@ function logAccess(app: App, observer: AppOptions['observer']): void {
     const facts = {
       method: request.method,
       route: request.is404 ? null : (request.routeOptions.url ?? null),
-      status: reply.raw.writableFinished ? reply.statusCode : 499,
+      status: reply.raw.writableFinished || reply.raw.statusCode === 101 ? reply.raw.statusCode : 499,
       ms: Math.round(reply.elapsedTime),
     }
     request.log.info(facts, 'request')

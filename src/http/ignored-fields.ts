@@ -1,5 +1,6 @@
 // Reports request fields that have no effect: in a header of the answer, or as an error if the caller asks for
 // strictness.
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import { invalidField } from '../errors.ts'
 
@@ -20,12 +21,14 @@ function listed(names: readonly string[]): string {
 
 /** Names the fields that have no effect. Throws `invalid_request` if the caller asked for strictness. */
 export function reportIgnoredFields(reply: FastifyReply, names: readonly string[]): void {
-  const [first] = names
-  if (first === undefined) return
-  if (reply.request.headers['x-claude-serve-strict'] === 'true') {
-    throw invalidField(first, 'cannot be honored by this server (x-claude-serve-strict)', 'unsupported_parameter')
-  }
-  nameIgnoredFields(reply, names)
+  refuseIgnoredFields(reply.request.headers, names)
+  if (names.length > 0) nameIgnoredFields(reply, names)
+}
+
+/** Throws `invalid_request` if the caller asked for strictness. */
+export function refuseIgnoredFields(headers: IncomingHttpHeaders, [first]: readonly string[]): void {
+  if (first === undefined || headers['x-claude-serve-strict'] !== 'true') return
+  throw invalidField(first, 'cannot be honored by this server (x-claude-serve-strict)', 'unsupported_parameter')
 }
 
 /** For fields that turn out to have no effect only during the run. */

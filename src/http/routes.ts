@@ -11,6 +11,8 @@ import type { ErrorGroup } from './error-groups.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller
+    /** Identifies the caller once more: for a connection that outlives its request. */
+    identify: () => Promise<Caller>
   }
   interface FastifyContextConfig {
     scope?: RouteScope

@@ -2,6 +2,7 @@
 // connection, so that disconnecting cancels the run.
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../auth/authenticate.ts'
 import { withinPolicy } from '../auth/key-policy.ts'
 import type { Idempotency, RunHandle, RunInput, Runs } from '../core/runs.ts'
 import { AppError, invalidField } from '../errors.ts'
@@ -13,32 +14,26 @@ export async function startRun(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<RunHandle> {
-  const run = await startUntiedRun(runs, input, request, readIdempotency(request))
+  const run = await startRunFor(request, runs, { ...input, idempotency: readIdempotency(request) })
   reply.header('x-run-id', run.id)
   if (run.isReplay) reply.header('idempotent-replayed', 'true')
   if (!input.background) cancelOnDisconnect(run, request, reply)
   return run
 }
 
-type Sender = Pick<FastifyRequest, 'caller' | 'trace'>
+/** Whom a run is for, and the trace that it is part of. */
+export type Sender = Pick<FastifyRequest, 'caller' | 'trace'>
 
-/** The run is not tied to the connection: whoever starts it cancels it. */
-export async function startUntiedRun(
-  runs: Runs,
-  input: RunInput,
-  sender: Sender,
-  idempotency: Idempotency | null = null,
-): Promise<RunHandle> {
-  const { caller, trace } = sender
+/** Starts a run within its caller's budget. It is not tied to a connection. */
+export async function startRunFor({ caller, trace }: Sender, runs: Runs, input: RunInput): Promise<RunHandle> {
   await caller.requireBudget()
   const owner = caller.key?.id ?? null
   const traced = trace === null ? {} : { traceparent: trace.traceparent }
-  const allowed = { ...withinPolicy(input, caller.key), ...stillWithinBudget(runs, sender) }
-  return runs.start({ ...allowed, ...traced, owner, idempotency })
+  return runs.start({ ...withinPolicy(input, caller.key), ...stillWithinBudget(runs, caller), ...traced, owner })
 }
 
 /** What ran while a run waited may have spent the rest of its key's budget. */
-function stillWithinBudget(runs: Runs, { caller }: Sender): Pick<RunInput, 'mayBegin'> {
+function stillWithinBudget(runs: Runs, caller: Caller): Pick<RunInput, 'mayBegin'> {
   if (caller.key === null || caller.key.budgetUsd === null) return {}
   return {
     mayBegin: async () => {
@@ -61,9 +56,19 @@ function readIdempotency(request: FastifyRequest): Idempotency | null {
   return { key, bodyHash: createHash('sha256').update(requested).digest('base64url') }
 }
 
+const cancelled = () => new AppError('cancelled', 'The client disconnected.')
+
+/** Cancels the run when the signal is aborted, or the client is found to have left; until it is released. */
+export function cancelOnAbort(run: RunHandle, gone: AbortSignal): { cancel(): void; release(): void } {
+  const cancel = () => run.cancel(cancelled())
+  if (gone.aborted) cancel()
+  gone.addEventListener('abort', cancel)
+  return { cancel, release: () => gone.removeEventListener('abort', cancel) }
+}
+
 function cancelOnDisconnect(run: RunHandle, request: FastifyRequest, reply: FastifyReply): void {
   const cancel = () => {
-    if (!reply.raw.writableFinished) run.cancel(new AppError('cancelled', 'The client disconnected.'))
+    if (!reply.raw.writableFinished) run.cancel(cancelled())
   }
   // The client may have left while the request was being checked.
   if (request.raw.socket.destroyed) cancel()

@@ -47,6 +47,37 @@ export async function streamRun(
   return writeStream(await holdUntilContent(run), encoder, request, reply)
 }
 
+export type ToError = (thrown: unknown) => AppError
+
+/**
+ * As streamRun, for an answer that is no HTTP reply: `write` settles to false once nobody reads any more. Throws if the
+ * run fails before it produces content.
+ */
+export async function forwardRun(
+  run: RunHandle,
+  encoder: StreamEncoder,
+  write: (frames: readonly Frame[]) => Promise<boolean>,
+  toError: ToError,
+): Promise<void> {
+  await forward(await holdUntilContent(run), encoder, write, toError)
+}
+
+async function forward(
+  events: AsyncIterable<RunEvent>,
+  encoder: StreamEncoder,
+  write: (frames: readonly Frame[]) => Promise<boolean>,
+  toError: ToError,
+): Promise<void> {
+  try {
+    for await (const event of events) {
+      const frames = encoder.toFrames(event)
+      if (frames.length > 0 && !(await write(frames))) break
+    }
+  } catch (thrown) {
+    await write(encoder.toErrorFrames(toError(thrown)))
+  }
+}
+
 export type FollowTarget = { runs: Runs; readers: ReaderLimits; id: string }
 
 /**
@@ -91,15 +122,11 @@ async function writeStream(
   const { heartbeat, format = 'events' } = encoder
   reply.hijack()
   const stream = openSse(reply.raw, { headers: reply.getHeaders(), format, ...(heartbeat ? { heartbeat } : {}) })
-  try {
-    for await (const event of events) {
-      const frames = encoder.toFrames(event)
-      if (frames.length > 0 && !(await stream.write(frames))) break
-    }
-  } catch (thrown) {
-    await stream.write(encoder.toErrorFrames(toRequestError(thrown, request)))
-  } finally {
-    stream.end()
-  }
+  await forward(
+    events,
+    encoder,
+    (frames) => stream.write(frames),
+    (thrown) => toRequestError(thrown, request),
+  ).finally(() => stream.end())
   return reply
 }

@@ -9,6 +9,7 @@ import { testErrors } from './openai-response-errors.ts'
 import { testStored } from './openai-response-stored.ts'
 import { testText } from './openai-response-text.ts'
 import { testTools } from './openai-response-tools.ts'
+import { testWebsocket } from './openai-response-websocket.ts'
 
 export function testResponsesApi(server: TestServer): void {
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'sk-dummy' })
@@ -22,5 +23,6 @@ export function testResponsesApi(server: TestServer): void {
     testStored(subject)
     testErrors(subject)
     testCompaction(subject)
+    testWebsocket(subject)
   })
 }

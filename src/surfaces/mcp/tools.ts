@@ -12,7 +12,7 @@ import type { RunInput as CoreRunInput } from '../../core/runs.ts'
 import { listSessions } from '../../core/sessions.ts'
 import type { RunRecord } from '../../core/store.ts'
 import { AppError, invalidField } from '../../errors.ts'
-import { startUntiedRun } from '../../http/start-run.ts'
+import { startRunFor } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { followCall } from './follow-call.ts'
 import type { McpOptions } from './options.ts'
@@ -130,7 +130,7 @@ async function ask(args: unknown, call: ToolCall, options: McpOptions): Promise<
     timeoutMs,
     surface: 'mcp',
   }
-  const run = await startUntiedRun(options.runs, input, call.request)
+  const run = await startRunFor(call.request, options.runs, input)
   return toAnswer(await followCall(run, call, options), run.id, false)
 }
 
@@ -149,7 +149,7 @@ async function runAgent(body: AgentBody, call: ToolCall, options: McpOptions): P
   const approvals = body.approvals ?? (call.canElicit && !background)
   const roots = options.cwdRoots(call.request.caller)
   const input = await toAgentRun({ ...body, approvals }, { streaming: false, roots }, options)
-  const run = await startUntiedRun(options.runs, { ...input, surface: 'mcp' }, call.request)
+  const run = await startRunFor(call.request, options.runs, { ...input, surface: 'mcp' })
   if (!background) return toAnswer(await followCall(run, call, options), run.id, true)
   const record = await options.runs.get(run.id)
   if (record === null) throw new Error('an accepted run is missing from the store')

@@ -8,17 +8,23 @@ import { invalidField } from '../../../errors.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { missingIn, parseBody } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { keptItems, requestsCompaction } from './compaction.ts'
+import { keptItems, requestsCompaction, sinceCompaction } from './compaction.ts'
+import type { ConnectionMemory } from './connection-memory.ts'
 import { responseNestedFields } from './fields.ts'
+import { earlierParam } from './items.ts'
 import { compactedResponse, endedResponse, openResponse, ResponseEvents, type ResponseFacts } from './reply.ts'
 import type { Response } from './reply-schemas.ts'
 import { checkResponse, isStored, type ResponsePlan, toCompactionRun, toResponseRun } from './request.ts'
 import { CompactRequest, type InputItem, type LocatedItem, ResponseRequest } from './schemas.ts'
 import { StoredResponses } from './stored-responses.ts'
 
-export const responsesApi = (options: OpenaiOptions): CompatApi<ResponseRequest, ResponsePlan> => ({
+/** `memory`: of the connection that the requests come over, if it is one for many requests. */
+export const responsesApi = (
+  options: OpenaiOptions,
+  memory: ConnectionMemory | null = null,
+): CompatApi<ResponseRequest, ResponsePlan> => ({
   parse: (body) => parseBody(ResponseRequest, body),
-  translate: (body, resolved, { caller }) => translate(options, body, resolved, caller),
+  translate: (body, resolved, { caller }) => translate(options, body, { resolved, caller, memory }),
   nestedFields: responseNestedFields,
   schemaParam: ({ formatParam }) => `${formatParam}.schema`,
   toReply: (answer, plan, run) => endedResponse(plan, factsOf(run), answer),
@@ -38,7 +44,10 @@ type CompactPlan = ResponsePlan & { kept: InputItem[] }
 export const compactApi = (options: OpenaiOptions): CompatApi<ResponseRequest, CompactPlan> => ({
   parse: (body) => ({ ...parseBody(CompactRequest, body), store: false, stream: false }),
   async translate(body, resolved, { caller }) {
-    const { before, own } = await locate(options, body, isContinuation(body) ? [] : inputItems(body), caller)
+    const { before, own } = await locate(options, {
+      ...{ body, caller, memory: null },
+      input: isContinuation(body) ? [] : inputItems(body),
+    })
     const items = [...before, ...own]
     const translation = toCompactionRun(body, resolved, items, options.sealer)
     return { ...translation, plan: { ...translation.plan, kept: keptItems(items.map(({ item }) => item)) } }
@@ -56,38 +65,54 @@ const factsOf = ({ id, createdAtMs }: RunHandle): ResponseFacts => ({ runId: id,
 async function translate(
   options: OpenaiOptions,
   body: ResponseRequest,
-  resolved: ResolvedModel,
-  caller: Caller,
+  { resolved, caller, memory }: { resolved: ResolvedModel; caller: Caller; memory: ConnectionMemory | null },
 ): Promise<Translation<ResponsePlan>> {
   checkResponse(body)
-  const { before, own } = await locate(options, body, inputItems(body), caller)
+  const { before, own, isWhole } = await locate(options, { body, input: inputItems(body), caller, memory })
   const items = own.map(({ item }) => item)
   const toRun = requestsCompaction(items) ? toCompactionRun : toResponseRun
   const response = toRun(body, resolved, [...before, ...own], options.sealer)
   // The input is stored as items with resolved references, next to the body.
   const { request } = response.plan
-  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, items } : null
+  const whole = [...before.map(({ item }) => item), ...items]
+  if (memory !== null) memory.current = whole
+  // What it continues may not be stored.
+  const kept = isWhole ? { items: whole, isWhole } : { items }
+  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, ...kept } : null
   return { ...response, run: { ...response.run, requestSnapshot } }
 }
 
-type Located = { before: LocatedItem[]; own: LocatedItem[] }
+/** `isWhole`: what comes before is known to this connection only. */
+type Located = { before: LocatedItem[]; own: LocatedItem[]; isWhole: boolean }
+
+type LocateInput = {
+  body: ResponseRequest
+  input: readonly InputItem[]
+  caller: Caller
+  memory: ConnectionMemory | null
+}
 
 /** The items of the conversation so far, and those of the request. */
-async function locate(
-  options: OpenaiOptions,
-  body: ResponseRequest,
-  input: readonly InputItem[],
-  caller: Caller,
-): Promise<Located> {
+export async function locate(options: OpenaiOptions, { body, input, caller, memory }: LocateInput): Promise<Located> {
   const stored = new StoredResponses(options, caller)
   const items = await stored.resolveReferences(input)
-  const before = body.previous_response_id ? await stored.conversationUpTo(body.previous_response_id, items) : []
+  const previous = body.previous_response_id
+  const remembered = previous ? (memory?.conversationUpTo(previous) ?? null) : null
+  const before = remembered
+    ? toEarlier(remembered)
+    : previous
+      ? toEarlier(await stored.conversationUpTo(previous, items))
+      : []
   const own = items.map((item, index) => ({
     item,
     param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
   }))
-  return { before, own }
+  return { before, own, isWhole: remembered !== null }
 }
+
+/** Without what a summary replaces. */
+const toEarlier = (items: readonly InputItem[]): LocatedItem[] =>
+  sinceCompaction(items).map((item) => ({ item, param: earlierParam }))
 
 /** Whether a conversation is to be compacted as it is. */
 const isContinuation = ({ input, previous_response_id: previous }: ResponseRequest) =>

@@ -28,6 +28,8 @@ export type ResponseSnapshot = {
   isAgent: boolean
   /** The tools that the items of the whole conversation make available; absent if there are none. */
   itemTools?: ItemTools[]
+  /** The items are those of the whole conversation: what the request continued is not stored. */
+  isWhole?: true
   /** The answer is a summary of the conversation. */
   isCompaction?: true
 }

@@ -10,6 +10,7 @@ import { followRun } from '../../../http/stream-run.ts'
 import { parseQuery } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { compactApi, responsesApi } from './api.ts'
+import { serveConnection } from './connection.ts'
 import { toListed } from './listed-items.ts'
 import { itemId, ResponseEvents, responseId } from './reply.ts'
 import type { ResponseDeleted, ResponseEvent, ResponseItemList } from './reply-schemas.ts'
@@ -39,6 +40,16 @@ export const responseRoutes: RouteTable<OpenaiOptions> = {
       startsRun: true,
       reportsIgnoredFields: true,
       handler: (options, request, reply) => serveRun(responsesApi(options), options, request, reply),
+    },
+    {
+      method: 'GET',
+      path: '/v1/responses',
+      id: 'connectResponses',
+      summary: 'Responses over a WebSocket',
+      about:
+        'Each message of the client has `"type": "response.create"` and the fields of a response. Its answer are the events of a stream, each as a message. Requests are answered one after the other; a closed connection cancels the one that is being answered.',
+      answers: { 101: { about: 'The connection is a WebSocket from here on.' } },
+      handler: connect,
     },
     {
       method: 'POST',
@@ -120,7 +131,29 @@ export const responseRoutes: RouteTable<OpenaiOptions> = {
       }),
     },
   ],
-  refusals: [postOnly('/v1/responses'), postOnly('/v1/responses/compact'), postOnly('/v1/responses/input_tokens')],
+  refusals: [postOnly('/v1/responses/compact'), postOnly('/v1/responses/input_tokens')],
+}
+
+async function connect(options: OpenaiOptions, request: RouteRequest, reply: FastifyReply): Promise<unknown> {
+  const { upgrade, server } = request
+  if (upgrade === null) {
+    reply.header('allow', 'POST')
+    throw new AppError('method_not_allowed', '/v1/responses supports POST, not GET')
+  }
+  const reading = options.readers.enter(`connection ${request.id}`, request.caller.key?.id ?? null)
+  const connection = await upgrade()
+  if (connection === null) {
+    reading.leave()
+    return reply
+  }
+  const parseJson = server.getDefaultJsonParser('error', 'error')
+  const parse = (text: string) =>
+    new Promise<unknown>((resolve, reject) =>
+      parseJson(request, text, (error, value) => (error ? reject(error) : resolve(value))),
+    )
+  const bytesMax = server.initialConfig.bodyLimit ?? 0
+  serveConnection({ options, request, bytesMax, parse, reading }, connection)
+  return reply
 }
 
 async function retrieve(options: OpenaiOptions, request: RouteRequest, reply: FastifyReply): Promise<unknown> {

@@ -136,6 +136,16 @@ export const ResponseRequest = z
   })
 export type ResponseRequest = z.output<typeof ResponseRequest>
 
+/** A message of a client over a WebSocket: its type, and the fields of a response. */
+export const ResponseMessage = z.looseObject({
+  type: text,
+  stream_id: text.max(256, must('at most 256 characters long')).nullish(),
+  generate: flag.nullish(),
+  background: flag.nullish(),
+  stream: z.unknown().optional(),
+})
+export type ResponseMessage = z.output<typeof ResponseMessage>
+
 /** `POST /v1/responses/compact`: the fields of a response that belong to the conversation. */
 export const CompactRequest = z
   .looseObject({

@@ -9,7 +9,7 @@ import { type Runs, runFailure } from '../../../core/runs.ts'
 import { isFinal, type RunRecord } from '../../../core/store.ts'
 import { AppError, invalidField, toAppError } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
-import { sinceCompaction } from './compaction.ts'
+import { callIdOf, toInput } from './answered-items.ts'
 import { earlierParam } from './items.ts'
 import {
   endedResponse,
@@ -22,7 +22,7 @@ import {
 } from './reply.ts'
 import type { OutputItem, Response } from './reply-schemas.ts'
 import { planOf, type ResponsePlan, type ResponseSnapshot } from './request.ts'
-import { type InputItem, type LocatedItem, ReferenceItem } from './schemas.ts'
+import { type InputItem, ReferenceItem } from './schemas.ts'
 
 /** The most responses in a conversation, and the most responses that the references of one request point to. */
 const chainMax = 1_000
@@ -93,9 +93,9 @@ export class StoredResponses {
    * The conversation up to and including a response, oldest item first. Throws `invalid_request` if a part of it is
    * missing. `next` are the items that follow.
    */
-  async conversationUpTo(previousId: string, next: readonly InputItem[]): Promise<LocatedItem[]> {
+  async conversationUpTo(previousId: string, next: readonly InputItem[]): Promise<InputItem[]> {
     const { items, missing } = await this.#traceBack(previousId, next, (found) => this.#withThinking(found))
-    if (missing === null) return sinceCompaction(items).map((item) => ({ item, param: earlierParam }))
+    if (missing === null) return items
     const reason = `names a deleted conversation: ${missing.slice(0, 80)} is missing; send its items in input`
     throw invalidField(earlierParam, reason, 'previous_response_not_found')
   }
@@ -103,7 +103,7 @@ export class StoredResponses {
   /** What remains of the conversation that a response continues, as the client saw it. */
   async itemsBefore({ snapshot }: StoredResponse): Promise<InputItem[]> {
     const previous = snapshot.body.previous_response_id
-    if (!previous) return []
+    if (!previous || snapshot.isWhole) return []
     return (await this.#traceBack(previous, snapshot.items, (found) => this.response(found))).items
   }
 
@@ -127,7 +127,7 @@ export class StoredResponses {
       chars += JSON.stringify(turn).length
       if (chars > charsMax) throw invalidField(earlierParam, `has more than ${charsMax} characters before it`)
       turns.unshift(turn)
-      id = found.snapshot.body.previous_response_id || null
+      id = found.snapshot.isWhole ? null : found.snapshot.body.previous_response_id || null
     }
     return { items: turns.flat(), missing: null }
   }
@@ -188,16 +188,3 @@ export class StoredResponses {
 /** A reference may omit its type. */
 const isReference = ({ type, role, id }: InputItem) =>
   type === 'item_reference' || (!type && role === undefined && id !== undefined)
-
-/** The call that an item gives the output of; undefined if it does not. */
-const callIdOf = ({ type, call_id: id }: InputItem): unknown => (String(type).endsWith('_output') ? id : undefined)
-
-/**
- * The items of a response that are sent to the model again. A call that was cut short does not count as made, unless the client has
- * answered it.
- */
-const toInput = ({ output }: Response, answered: ReadonlySet<unknown>): InputItem[] =>
-  output.filter((item) => {
-    const isAnswered = 'call_id' in item && answered.has(item.call_id)
-    return item.type === 'compaction' || item.type === 'message' || item.status === 'completed' || isAnswered
-  })

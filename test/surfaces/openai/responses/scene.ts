@@ -10,10 +10,11 @@ import { createRuns } from '../../../../src/core/run-registry.ts'
 import type { Runs } from '../../../../src/core/runs.ts'
 import type { RunRecord, Store } from '../../../../src/core/store.ts'
 import type { createApp } from '../../../../src/http/app.ts'
+import { ReaderLimits } from '../../../../src/http/reader-limits.ts'
 import { ErrorBody } from '../../../../src/surfaces/openai/chat/reply-schemas.ts'
 import { Response, ResponseEvent } from '../../../../src/surfaces/openai/responses/reply-schemas.ts'
 import { registerOpenai } from '../../../../src/surfaces/openai/routes.ts'
-import { createInjectApp, listenApp, openaiRest } from '../../../helpers/inject-app.ts'
+import { createInjectApp, type InjectAppOptions, listenApp, openaiRest } from '../../../helpers/inject-app.ts'
 import { type Script, ScriptedAgent } from '../../../helpers/scripted-agent.ts'
 import { makeStoreFolder } from '../../../store/scene.ts'
 
@@ -45,6 +46,7 @@ export type SceneOptions = { now?: () => number; requiresKey?: boolean }
 async function parts(t: TestContext, script: Script | undefined, sceneOptions: SceneOptions) {
   const { now = Date.now, requiresKey = false } = sceneOptions
   const agent = new ScriptedAgent(script)
+  const readers = new ReaderLimits()
   let made: Runs | null = null
   // Closed before the store.
   t.after(() => made?.close(0))
@@ -53,18 +55,18 @@ async function parts(t: TestContext, script: Script | undefined, sceneOptions: S
   made = runs
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
     const rest = { models: async () => facts, modelMap: {}, requestTimeoutMs: 60_000 }
-    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), runs, ...rest }))
+    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), readers, runs, ...rest }))
   }
   const callers = requiresKey ? { callers: new Authenticator({ keys: store, isLoopback: true, now }) } : {}
   // `runs` is the native routes' own dependency, which their options type does not include.
   const native = { runs, now } as object
-  return { agent, store, runs, now, options: { agent, store, prepare, native, ...callers } }
+  return { agent, store, runs, readers, now, options: { agent, store, prepare, native, ...callers } }
 }
 
 /** The same on a port, for tests that need a connection. */
-export async function listen(t: TestContext, script?: Script) {
-  const { agent, runs, options } = await parts(t, script, {})
-  return { ...(await listenApp(t, options)), agent, runs }
+export async function listen(t: TestContext, script?: Script, sceneOptions: SceneOptions & InjectAppOptions = {}) {
+  const { agent, runs, readers, store, options } = await parts(t, script, sceneOptions)
+  return { ...(await listenApp(t, { ...sceneOptions, ...options })), agent, runs, readers, store }
 }
 
 export async function setUp(t: TestContext, script?: Script, sceneOptions: SceneOptions = {}): Promise<Scene> {
@@ -99,21 +101,24 @@ export async function setUp(t: TestContext, script?: Script, sceneOptions: Scene
     async make(body = {}, more = {}) {
       return responseOf(await post('/v1/responses', { ...hello, ...body }, more))
     },
-    async key(...scopes) {
-      const { secret, prefix, hash } = newSecret()
-      const id = `key_${++count}`
-      const limits = {
-        expiresAtMs: null,
-        ratePerMinute: null,
-        budgetUsd: null,
-        policy: noPolicy,
-        revokedAtMs: null,
-        lastUsedAtMs: null,
-      }
-      await store.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: now(), ...limits })
-      return { authorization: `Bearer ${secret}` }
-    },
+    key: (...scopes) => makeKey(store, now, ++count, scopes),
   }
+}
+
+/** The headers of a new key. */
+export async function makeKey(store: Store, now: () => number, count: number, scopes: Scope[]) {
+  const { secret, prefix, hash } = newSecret()
+  const id = `key_${count}`
+  const limits = {
+    expiresAtMs: null,
+    ratePerMinute: null,
+    budgetUsd: null,
+    policy: noPolicy,
+    revokedAtMs: null,
+    lastUsedAtMs: null,
+  }
+  await store.createKey({ id, name: id, prefix, hash, scopes, createdAtMs: now(), ...limits })
+  return { authorization: `Bearer ${secret}` }
 }
 
 /** A response, checked against its schema. */

@@ -1,0 +1,228 @@
+// The Responses API over a WebSocket: each message of the client is a request, its answer are the events of a stream, as
+// messages. Requests are answered one after the other. Not for the connection itself (http/websockets.ts).
+import { randomBytes } from 'node:crypto'
+import { requireScope } from '../../../auth/authenticate.ts'
+import { AnswerCollector } from '../../../compat/answer-stream.ts'
+import { resolveModel } from '../../../compat/models.ts'
+import { type MessageApi, serveMessage } from '../../../compat/serve-run.ts'
+import type { RunEnd } from '../../../core/events.ts'
+import type { RunHandle } from '../../../core/runs.ts'
+import { AppError, invalidField } from '../../../errors.ts'
+import type { Reading } from '../../../http/reader-limits.ts'
+import { toRequestError } from '../../../http/request-errors.ts'
+import type { RouteRequest } from '../../../http/routes.ts'
+import type { Frame } from '../../../http/sse.ts'
+import { parseBody } from '../../../http/validate.ts'
+import { type Connection, closeCodes } from '../../../http/websockets.ts'
+import { openaiStatus, toErrorBody } from '../shared/errors.ts'
+import type { OpenaiOptions } from '../shared/options.ts'
+import { toInput } from './answered-items.ts'
+import { locate, responsesApi } from './api.ts'
+import { ConnectionMemory } from './connection-memory.ts'
+import { endedResponse, ResponseEvents, type ResponseFacts, responseId } from './reply.ts'
+import type { ResponseEvent } from './reply-schemas.ts'
+import { checkResponse, planOf, type ResponsePlan } from './request.ts'
+import { ResponseMessage, ResponseRequest } from './schemas.ts'
+
+/** Requests that wait on one connection. */
+const waitingMax = 16
+
+export type ParseJson = (text: string) => Promise<unknown>
+
+/** Serves the connection until it is closed. */
+export function serveConnection(
+  parts: { options: OpenaiOptions; request: RouteRequest; bytesMax: number; parse: ParseJson; reading: Reading },
+  connection: Connection,
+): void {
+  const requests = new ConnectionRequests(parts, connection)
+  const { reading, request } = parts
+  connection.gone.addEventListener('abort', () => reading.leave())
+  reading.revoked.catch((thrown: unknown) => requests.end(toRequestError(thrown, request)))
+  connection.listen((text) => requests.accept(text))
+}
+
+type Message = ResponseMessage & { body: Record<string, unknown> }
+
+class ConnectionRequests {
+  readonly #parts: Parameters<typeof serveConnection>[0]
+  readonly #connection: Connection
+  readonly #memory = new ConnectionMemory()
+  readonly #waiting: string[] = []
+  #waitingBytes = 0
+  #isAnswering = false
+
+  constructor(parts: Parameters<typeof serveConnection>[0], connection: Connection) {
+    this.#parts = parts
+    this.#connection = connection
+  }
+
+  accept(text: string | null): void {
+    if (text === null) return void this.#refuse(new AppError('invalid_request', 'a message must be JSON, as text'))
+    const bytes = Buffer.byteLength(text)
+    if (this.#waiting.length >= waitingMax || this.#waitingBytes + bytes > this.#parts.bytesMax) {
+      const reason = 'too many requests wait on this connection: send the next one when a response is complete'
+      return void this.#refuse(new AppError('rate_limited', reason))
+    }
+    this.#waiting.push(text)
+    this.#waitingBytes += bytes
+    void this.#answerAll()
+  }
+
+  /** Reports the reason and closes the connection. */
+  async end(error: AppError): Promise<void> {
+    await this.#refuse(error)
+    this.#connection.close(closeCodes.policy, error.message)
+  }
+
+  async #answerAll(): Promise<void> {
+    if (this.#isAnswering) return
+    this.#isAnswering = true
+    while (!this.#connection.gone.aborted) {
+      const text = this.#waiting.shift()
+      if (text === undefined) break
+      this.#waitingBytes -= Buffer.byteLength(text)
+      await this.#answer(text)
+    }
+    this.#isAnswering = false
+  }
+
+  async #answer(text: string): Promise<void> {
+    let message: Message | null = null
+    // A run may be silent for longer than a connection may be.
+    const timer = setInterval(() => this.#connection.keepOpen(), 60_000).unref()
+    try {
+      message = await this.#read(text)
+      this.#parts.request.caller = await this.#identify()
+      if (message.generate === false) await this.#prepare(message)
+      else await this.#serve(message)
+    } catch (thrown) {
+      const error = toRequestError(thrown, this.#parts.request)
+      if (message !== null) this.#forgetPrevious(message)
+      if (error.code === 'unauthorized') return await this.end(error)
+      await this.#refuse(error, message?.stream_id)
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  async #read(text: string): Promise<Message> {
+    const parsed = await this.#parts.parse(text)
+    const message = parseBody(ResponseMessage, parsed)
+    if (message.type !== 'response.create') {
+      throw invalidField('type', 'must be response.create: no other message is supported', 'unsupported_value')
+    }
+    const { type: _type, stream_id: _id, generate: _generate, stream: _stream, ...body } = message
+    if (message.background) throw invalidField('background', 'is not supported on a WebSocket: send it over HTTP')
+    return { ...message, body: { ...body, stream: true } }
+  }
+
+  /** The key may have been revoked or changed since the last message, and its rate counts each of them. */
+  async #identify() {
+    const { request } = this.#parts
+    const caller = await request.identify()
+    requireScope(caller, 'chat')
+    return caller
+  }
+
+  async #serve(message: Message): Promise<void> {
+    const { options, request } = this.#parts
+    const { caller, headers, trace } = request
+    await serveMessage(this.#api(message), options, {
+      ...{ body: message.body, caller, headers, trace },
+      gone: this.#connection.gone,
+      write: (frames) => this.#write(frames),
+      toError: (thrown) => toRequestError(thrown, request),
+    })
+  }
+
+  #api(message: Message): MessageApi<ResponseRequest, ResponsePlan> {
+    return {
+      ...responsesApi(this.#parts.options, this.#memory),
+      messageEncoder: (plan, run) => this.#encoder(message, plan, run),
+    }
+  }
+
+  #encoder(message: Message, plan: ResponsePlan, { id, createdAtMs }: RunHandle) {
+    const facts: ResponseFacts = { runId: id, createdAtMs }
+    const events = new ResponseEvents(plan, facts)
+    // The model needs its thinking again, whether or not the client saw it.
+    const whole = { ...plan, includesThinking: true }
+    const answer = new AnswerCollector(whole)
+    const toFrames = (encoded: readonly ResponseEvent[]) => encoded.map((event) => toFrame(event, message.stream_id))
+    return {
+      toFrames: (event: Parameters<typeof events.encode>[0]) => {
+        const encoded = events.encode(event)
+        answer.accept(event)
+        if (event.type === 'run-end' && plan.request.body.store === false) {
+          const output = toInput(endedResponse(whole, facts, answer.end(event)), new Set())
+          this.#memory.add(responseId(id), [...this.#memory.current, ...output])
+        }
+        return toFrames(encoded)
+      },
+      toErrorFrames: (error: AppError) => {
+        this.#forgetPrevious(message)
+        return toFrames(events.failure(error))
+      },
+    }
+  }
+
+  /** A response without an answer, which later requests continue: the client sends early what it knows already. */
+  async #prepare(message: Message): Promise<void> {
+    const { options, request } = this.#parts
+    const body = parseBody(ResponseRequest, message.body)
+    const resolved = resolveModel(body.model, await options.models(), options.modelMap)
+    if (resolved.agent) requireScope(request.caller, 'agent')
+    checkResponse(body)
+    const input = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : (body.input ?? [])
+    const { before, own } = await locate(options, { body, input, caller: request.caller, memory: this.#memory })
+    const facts = { runId: `run_${randomBytes(16).toString('hex')}`, createdAtMs: Date.now() }
+    const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, options.sealer)
+    const events = new ResponseEvents(plan, facts)
+    const started = events.encode({ type: 'run-start', runId: facts.runId, sessionId: '', model: '' })
+    const ended = events.encode(emptyEnd)
+    this.#memory.add(
+      responseId(facts.runId),
+      [...before, ...own].map(({ item }) => item),
+    )
+    await this.#write([...started, ...ended].map((event) => toFrame(event, message.stream_id)))
+  }
+
+  #forgetPrevious({ body }: Message): void {
+    if (typeof body.previous_response_id === 'string') this.#memory.forget(body.previous_response_id)
+  }
+
+  async #write(frames: readonly Frame[]): Promise<boolean> {
+    for (const { data } of frames) if (!(await this.#connection.send(data))) return false
+    return true
+  }
+
+  #refuse(error: AppError, streamId?: string | null | undefined): Promise<boolean> {
+    const { error: details } = toErrorBody(error)
+    const fields = streamId ? { stream_id: streamId } : {}
+    return this.#connection.send(
+      JSON.stringify({ type: 'error', status: openaiStatus(error), error: details, ...fields }),
+    )
+  }
+}
+
+/** The end of a run that never was. */
+const emptyEnd: RunEnd = {
+  type: 'run-end',
+  outcome: 'succeeded',
+  result: '',
+  structuredOutput: null,
+  stopReason: 'end_turn',
+  stopSequence: null,
+  numTurns: 0,
+  durationMs: 0,
+  usage: { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, raw: {} },
+  costUsd: 0,
+  model: '',
+  sessionId: '',
+  permissionDenials: [],
+  error: null,
+}
+
+const toFrame = (event: ResponseEvent, streamId: string | null | undefined): Frame => ({
+  data: JSON.stringify(streamId ? { ...event, stream_id: streamId } : event),
+})
