@@ -75,7 +75,9 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
-  app.register(async (scope) => registerOpenai(scope, { ...compatible, readers, sealer, countTokens }))
+  app.register(async (scope) =>
+    registerOpenai(scope, { ...compatible, readers, sealer, conversations: store, countTokens }),
+  )
   app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
   app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])

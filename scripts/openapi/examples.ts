@@ -2,18 +2,21 @@
 // sample ones.
 import { ApprovalParams } from '../../src/surfaces/native/run-schemas.ts'
 import { SessionParams } from '../../src/surfaces/native/session-schemas.ts'
+import { ItemParams } from '../../src/surfaces/openai/conversations/schemas.ts'
 import { ResponseParams } from '../../src/surfaces/openai/responses/schemas.ts'
 
 type Example = { summary: string; value: unknown; status?: number }
 export type Examples = Record<string, Example>
 
 /** The sample ids of the parameters. */
-export const [sampleRun, sampleRequest, sampleSession, sampleResponse] = [
+export const [sampleRun, sampleRequest, sampleSession, sampleResponse, sampleConversation, sampleItem] = [
   ApprovalParams.shape.id,
   ApprovalParams.shape.request_id,
   SessionParams.shape.id,
   ResponseParams.shape.id,
-].map((id) => String(id.meta()?.example)) as [string, string, string, string]
+  ItemParams.shape.id,
+  ItemParams.shape.item_id,
+].map((id) => String(id.meta()?.example)) as [string, string, string, string, string, string]
 
 export const sampleFolder = '/home/ann/project'
 
@@ -213,6 +216,19 @@ export const requestExamples: Record<string, Examples> = {
   },
   deleteResponse: { plain: { summary: 'No fields', value: {} } },
   cancelResponse: { plain: { summary: 'No fields', value: {} } },
+  createConversation: {
+    empty: { summary: 'Empty', value: {} },
+    items: {
+      summary: 'With metadata and a first item',
+      value: { metadata: { topic: 'greetings' }, items: [{ role: 'user', content: 'Say hello' }] },
+    },
+  },
+  updateConversation: { topic: { summary: 'Other metadata', value: { metadata: { topic: 'farewells' } } } },
+  deleteConversation: { plain: { summary: 'No fields', value: {} } },
+  deleteConversationItem: { plain: { summary: 'No fields', value: {} } },
+  createConversationItems: {
+    one: { summary: 'One item', value: { items: [{ role: 'user', content: 'Say hello' }] } },
+  },
   compactResponse: {
     short: {
       summary: 'A conversation',
@@ -426,6 +442,27 @@ const response = {
   },
 }
 
+const conversation = {
+  id: sampleConversation,
+  object: 'conversation',
+  created_at: 1_795_341_600,
+  metadata: { topic: 'greetings' },
+}
+const conversationItem = {
+  role: 'user',
+  content: [{ type: 'input_text', text: 'Say hello' }],
+  type: 'message',
+  status: 'completed',
+  id: sampleItem,
+}
+const itemList = {
+  object: 'list',
+  data: [conversationItem],
+  first_id: sampleItem,
+  last_id: sampleItem,
+  has_more: false,
+}
+
 const openaiModel = { id: 'sonnet', object: 'model', created: 0, owned_by: 'anthropic' }
 const anthropicModel = {
   type: 'model',
@@ -536,6 +573,16 @@ export const answerExamples: Record<string, Examples> = {
     has_more: false,
   }),
   'deleteResponse 200': one('Deleted', { id: sampleResponse, object: 'response', deleted: true }),
+  ...Object.fromEntries(
+    ['createConversation', 'getConversation', 'updateConversation', 'deleteConversationItem'].map((id) => [
+      `${id} 200`,
+      one('A conversation', conversation),
+    ]),
+  ),
+  'deleteConversation 200': one('Deleted', { id: sampleConversation, object: 'conversation.deleted', deleted: true }),
+  'createConversationItems 200': one('One item', itemList),
+  'listConversationItems 200': one('A page', itemList),
+  'getConversationItem 200': one('An item', conversationItem),
   'compactResponse 200': one('A compacted conversation', {
     id: sampleResponse,
     object: 'response.compaction',

@@ -10,6 +10,7 @@ import { runRoutes } from '../../src/surfaces/native/run-routes.ts'
 import { Nothing } from '../../src/surfaces/native/server-schemas.ts'
 import { sessionRoutes } from '../../src/surfaces/native/session-routes.ts'
 import { ollamaRoutes } from '../../src/surfaces/ollama/routes.ts'
+import { conversationRoutes } from '../../src/surfaces/openai/conversations/routes.ts'
 import { responseRoutes } from '../../src/surfaces/openai/responses/routes.ts'
 import { openaiRoutes } from '../../src/surfaces/openai/routes.ts'
 import { openapiRoutes } from '../../src/web/api-docs-routes.ts'
@@ -26,6 +27,7 @@ const tables: readonly RouteTable<never>[] = [
   sessionRoutes,
   openaiRoutes,
   responseRoutes,
+  conversationRoutes,
   anthropicRoutes,
   ollamaRoutes,
   mcpRoutes,

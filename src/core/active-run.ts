@@ -115,9 +115,10 @@ export class ActiveRun {
 
   async #emit(): Promise<void> {
     const { agent, now } = this.#dependencies
-    const { requestSnapshot: _, ...request } = this.#input
+    const { requestSnapshot: _, tap, ...request } = this.#input
     let count = 0
     for await (const event of agent.run({ ...request, runId: this.record.id }, this.#controller.signal)) {
+      if (tap !== undefined) await tap(event)
       this.#dispatch({ type: 'emitted', event, atMs: now() })
       if (this.log.isFull) await Promise.race([this.log.flushed(), aborted(this.#controller.signal, this)])
       // An agent that emits many events at once must not keep other runs waiting.

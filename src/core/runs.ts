@@ -21,6 +21,8 @@ export type RunInput = Omit<RunRequest, 'runId'> & {
   /** What happens to it if the server dies: it fails, or it is restarted. */
   onCrash?: 'fail' | 'restart'
   idempotency?: Idempotency | null
+  /** Receives each event before it is recorded, and so before anybody else. If it rejects, the run fails. */
+  tap?: (event: RunEvent) => Promise<void>
   /** The request as the surface returns it later, if it does: any JSON value. */
   requestSnapshot?: unknown
 }

@@ -177,7 +177,41 @@ export interface UsageStore {
   usage(query: UsageQuery): Promise<UsageSum[]>
 }
 
-export interface Store extends RunStore, SessionFactsStore, KeyStore, UsageStore {
+/** A conversation that clients keep here, until they delete it. */
+export type Conversation = {
+  id: string
+  /** The id of the key that it belongs to; null if there were no keys. */
+  owner: string | null
+  metadata: Record<string, string>
+  createdAtMs: number
+}
+
+/** `item` is any JSON value. An id is unique within its conversation. */
+export type NewItem = { id: string; item: unknown }
+
+/** `seq` orders the items of a conversation. */
+export type StoredItem = NewItem & { seq: number }
+
+/** Which items of a conversation to return: at most `limit`, those after the one with the number `after`. */
+export type ConversationItems = { after: number | null; limit: number; order: 'asc' | 'desc' }
+
+/** Conversations and their items. Adding items throws `invalid_request` if there would be too many, and then adds none. */
+export interface ConversationStore {
+  createConversation(conversation: Conversation, items: readonly NewItem[]): Promise<void>
+  conversation(id: string): Promise<Conversation | null>
+  /** Replaces the metadata. Does nothing if the conversation does not exist. */
+  updateConversation(id: string, metadata: Record<string, string>): Promise<void>
+  /** With its items. */
+  deleteConversation(id: string): Promise<void>
+  /** Does nothing if the conversation does not exist. */
+  addItems(conversationId: string, items: readonly NewItem[]): Promise<void>
+  items(conversationId: string, query: ConversationItems): Promise<StoredItem[]>
+  item(conversationId: string, id: string): Promise<StoredItem | null>
+  /** False if there is no such item. */
+  deleteItem(conversationId: string, id: string): Promise<boolean>
+}
+
+export interface Store extends RunStore, SessionFactsStore, KeyStore, UsageStore, ConversationStore {
   /**
    * Deletes runs that ended before `endedBeforeMs`, with their events, then the oldest ended runs until the events take
    * at most `bytesMax` bytes. Also deletes expired idempotency keys and what one-time links have left behind. Works in

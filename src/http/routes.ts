@@ -54,7 +54,7 @@ type Operation = {
 }
 
 /** The parameters of all paths; a route has those that its own path names. */
-export type RouteRequest = FastifyRequest<{ Params: { id: string; request_id: string; '*': string } }>
+export type RouteRequest = FastifyRequest<{ Params: { id: string; item_id: string; request_id: string; '*': string } }>
 
 type Registered<Options> = {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'ALL'

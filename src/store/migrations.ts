@@ -176,7 +176,27 @@ const sixth = `
   END;
 `
 
-export const migrations: readonly string[] = [first, second, third, fourth, fifth, sixth]
+/** Conversations that clients keep here. `bytes` is the size of the items. */
+const seventh = `
+  CREATE TABLE conversations (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT,
+    metadata_json TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE conversation_items (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX conversation_items_by_order ON conversation_items (conversation, seq);
+  CREATE INDEX conversation_items_by_id ON conversation_items (conversation, id);
+`
+
+export const migrations: readonly string[] = [first, second, third, fourth, fifth, sixth, seventh]
 
 /** How many migrations have been applied to the database. */
 export function schemaVersion(db: DatabaseSync): number {

@@ -9,6 +9,7 @@ import { type AppError, StartupError, storageFull } from '../errors.ts'
 import { makePrivateFolder, type OnWarning } from '../platform/private-files.ts'
 import { addEvents, addRun, clearEvents, eraseRun, patchRun, putSession, removeRun, removeSession } from './changes.ts'
 import { type Connection, connect } from './connection.ts'
+import { conversationMethods } from './conversation-table.ts'
 import { closeDatabase, openDatabase, runningPid } from './database.ts'
 import { DiskSync } from './disk-sync.ts'
 import { FolderGuard } from './folder-guard.ts'
@@ -144,6 +145,7 @@ function createStore(connection: Connection, now: () => number): Store {
     sessions: reads(findSessions),
     deleteSession: writes(removeSession),
     ...keyMethods(connection),
+    ...conversationMethods(connection),
     usage: reads(sumUsage),
     prune: (limits) => prune(limits, connection),
     problem: connection.problem,

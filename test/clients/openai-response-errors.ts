@@ -135,7 +135,7 @@ export function testErrors({ client, server, OpenAI }: Subject): void {
       'previous_response_id',
       'previous_response_not_found',
     ],
-    ['a stored conversation', { model, input: 'hi', conversation: 'conv_1' }, 'conversation'],
+    ['a conversation that is a number', { model, input: 'hi', conversation: 7 }, 'conversation'],
     ['a stored prompt', { model, input: 'hi', prompt: { id: 'pmpt_1' } }, 'prompt'],
     ['a limit that is a string', { model, input: 'hi', max_output_tokens: 'many' }, 'max_output_tokens'],
     ['an unknown effort', { model, input: 'hi', reasoning: { effort: 'heroic' } }, 'reasoning.effort'],

@@ -2,6 +2,7 @@
 import { beforeEach, describe } from 'node:test'
 import { OpenAI } from 'openai'
 import type { TestServer } from '../helpers/test-server.ts'
+import { testKeptConversations } from './openai-conversations.ts'
 import type { Subject } from './openai-response-calls.ts'
 import { testCompaction } from './openai-response-compaction.ts'
 import { testConversations } from './openai-response-conversations.ts'
@@ -24,5 +25,6 @@ export function testResponsesApi(server: TestServer): void {
     testErrors(subject)
     testCompaction(subject)
     testWebsocket(subject)
+    testKeptConversations(subject)
   })
 }

@@ -28,6 +28,7 @@ export const openaiRest = () => ({
   readers: new ReaderLimits(),
   countTokens: () => 7,
   sealer: testSealer,
+  conversations: openMemoryStore(),
 })
 
 export type InjectAppOptions = {

@@ -44,6 +44,8 @@ export async function startWithRoutes(
 const samples: Record<string, string> = {
   '/v1/runs/:id': `/v1/runs/run_${'0'.repeat(32)}`,
   '/responses/:id': `/responses/resp_${'0'.repeat(32)}`,
+  '/conversations/:id': `/conversations/conv_${'0'.repeat(32)}`,
+  ':item_id': 'msg_1',
   '/v1/sessions/:id': '/v1/sessions/11111111-2222-4333-8444-555555555555',
   ':request_id': 'ask_1',
   '*': 'x',

@@ -58,6 +58,14 @@ GET  /v1/responses/:id                        chat   openai
 DELETE /v1/responses/:id                      chat   openai
 POST /v1/responses/:id/cancel                 chat   openai
 GET  /v1/responses/:id/input_items            chat   openai
+POST /v1/conversations                        chat   openai
+GET  /v1/conversations/:id                    chat   openai
+POST /v1/conversations/:id                    chat   openai
+DELETE /v1/conversations/:id                  chat   openai
+POST /v1/conversations/:id/items              chat   openai
+GET  /v1/conversations/:id/items              chat   openai
+GET  /v1/conversations/:id/items/:item_id     chat   openai
+DELETE /v1/conversations/:id/items/:item_id   chat   openai
 GET  /v1/chat/completions                     chat   openai
 GET  /v1/responses                            chat   openai
 GET  /v1/responses/compact                    chat   openai
@@ -70,8 +78,6 @@ ALL  /v1/audio/*                              chat   openai     openai
 ALL  /v1/batches                              chat   openai     openai
 ALL  /v1/batches/*                            chat   openai     openai
 ALL  /v1/completions                          chat   openai     openai
-ALL  /v1/conversations                        chat   openai     openai
-ALL  /v1/conversations/*                      chat   openai     openai
 ALL  /v1/embeddings                           chat   openai     openai
 ALL  /v1/files                                chat   openai     openai
 ALL  /v1/files/*                              chat   openai     openai

@@ -25,6 +25,8 @@ test('a new database gets all migrations, and none of them twice', (t) => {
   migrate(db)
   assert.equal(schemaVersion(db), migrations.length)
   assert.deepEqual(tables(db), [
+    'conversation_items',
+    'conversations',
     'dropped_runs',
     'events',
     'idempotency_keys',
@@ -73,7 +75,7 @@ const schemaOf = (db: DatabaseSync) =>
 /** As it was before the requests of runs were stored. */
 function makeSecond(db: DatabaseSync): void {
   db.exec(
-    'DROP TABLE run_requests; DROP TABLE spent; DROP TRIGGER runs_spent_at_insert; DROP TRIGGER runs_spent_at_update',
+    'DROP TABLE conversations; DROP TABLE conversation_items; DROP TABLE run_requests; DROP TABLE spent; DROP TRIGGER runs_spent_at_insert; DROP TRIGGER runs_spent_at_update',
   )
   db.exec(`DROP TABLE keys; ${migrations[1]}; PRAGMA user_version = 2`)
   const second = new DatabaseSync(':memory:')

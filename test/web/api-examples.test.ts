@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import {
+  sampleConversation,
   sampleFolder,
+  sampleItem,
   sampleRequest,
   sampleResponse,
   sampleRun,
@@ -30,6 +32,7 @@ before(async () => {
   server = await startTestServer(file, { config: { demo: true } })
   const first = await chat(server, { prompt: 'Say hello' })
   await respond('Say hello')
+  await createConversation()
   actualValues.set(sampleFolder, server.folders.cwd).set(sampleRun, first.run_id).set(sampleSession, first.session_id)
 })
 
@@ -45,6 +48,12 @@ async function respond(input: string, more: object = {}): Promise<void> {
   const { status, body } = await post(server, '/v1/responses', { model: 'sonnet', input, ...more })
   assert.equal(status, 200)
   actualValues.set(sampleResponse, String(body.id))
+}
+
+/** Creates a conversation of one item, and stores the ids of both for the samples. */
+async function createConversation(): Promise<void> {
+  const { body } = await post(server, '/v1/conversations', { items: [{ id: 'msg_1', role: 'user', content: 'hi' }] })
+  actualValues.set(sampleConversation, String(body.id)).set(sampleItem, 'msg_1')
 }
 
 const eventsOf = (runId: unknown) => fetch(`${server.url}/v1/runs/${runId}/events`)
@@ -79,6 +88,10 @@ const preparations: Record<string, () => Promise<void>> = {
   },
   deleteResponse: () => respond('Say hello'),
   cancelResponse: () => respond('Be slow', { background: true }),
+  deleteConversation: createConversation,
+  getConversation: createConversation,
+  deleteConversationItem: createConversation,
+  getConversationItem: createConversation,
   async deleteSession() {
     const { body } = await post(server, `/v1/sessions/${actualValues.get(sampleSession)}/fork`, {})
     actualValues.set(sampleSession, String(body.session_id))
@@ -139,8 +152,9 @@ const assertStatus = (operation: Operation, { status }: Response, wanted: number
 /** Statuses of examples that differ from the operation's first success status. */
 const statuses: Record<string, number> = { 'chat background': 202, 'forkSession plain': 201, 'forkSession titled': 201 }
 
-/** Operations that a server without keys can answer at once; exchanging a code and a session of MCP have their own tests below. */
-const isForAll = ({ operationId, tags }: Operation) => operationId !== 'login' && !tags.includes('mcp')
+/** Exchanging a code and a session of MCP have tests of their own below; a WebSocket is no HTTP. */
+const isForAll = ({ operationId, tags }: Operation) =>
+  !['login', 'connectResponses'].includes(operationId) && !tags.includes('mcp')
 
 /** What the tests of the APIs themselves send to the CLI too. */
 const repeated = ['agent', 'alone', 'folder', 'full', 'picture', 'structured', 'system', 'tools']

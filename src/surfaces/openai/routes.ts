@@ -18,6 +18,7 @@ import { chatNestedFields } from './chat/fields.ts'
 import { ChatChunks, type ReplyIds, toCompletion } from './chat/reply.ts'
 import { type ChatPlan, toChatRun } from './chat/request.ts'
 import { ChatRequest } from './chat/schemas.ts'
+import { conversationRoutes } from './conversations/routes.ts'
 import { responseRoutes } from './responses/routes.ts'
 import { openaiHeaders, openaiStatus, toErrorBody } from './shared/errors.ts'
 import { toModel, toModelList } from './shared/models.ts'
@@ -83,7 +84,7 @@ export const openaiRoutes: RouteTable<OpenaiOptions> = {
   refusals: [
     postOnly('/v1/chat/completions'),
     ...[
-      ...['completions', 'conversations', 'conversations/*', 'embeddings', 'moderations'],
+      ...['completions', 'embeddings', 'moderations'],
       ...['images/*', 'audio/*', 'files', 'files/*', 'batches', 'batches/*', 'assistants', 'assistants/*', 'threads'],
       ...['threads/*', 'vector_stores', 'vector_stores/*', 'fine_tuning/*', 'uploads'],
     ].map((name) => refuse(`/v1/${name}`, notSupported, true)),
@@ -95,6 +96,7 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   app.setErrorHandler((thrown, request, reply) => sendOpenaiError(toRequestError(thrown, request), request, reply))
   registerRoutes(app, openaiRoutes, options)
   registerRoutes(app, responseRoutes, options)
+  registerRoutes(app, conversationRoutes, options)
 }
 
 const chatApi: CompatApi<ChatRequest, ChatPlan> = {

@@ -1,20 +1,30 @@
 // Describes the Responses API for serve-run.ts: how a request becomes a run, and its answer a response, or a compacted
 // conversation. Not for stored responses (stored-responses.ts), nor for the routes.
 import type { Caller } from '../../../auth/authenticate.ts'
+import { AnswerCollector } from '../../../compat/answer-stream.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import type { CompatApi, Translation } from '../../../compat/serve-run.ts'
-import type { RunHandle } from '../../../core/runs.ts'
+import type { RunHandle, RunInput } from '../../../core/runs.ts'
 import { invalidField } from '../../../errors.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { missingIn, parseBody } from '../../../http/validate.ts'
+import { Conversations } from '../conversations/conversations.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { keptItems, requestsCompaction, sinceCompaction } from './compaction.ts'
+import { toInput } from './answered-items.ts'
+import { keptItems, requestsCompaction, sinceCompaction, triggerType } from './compaction.ts'
 import type { ConnectionMemory } from './connection-memory.ts'
 import { responseNestedFields } from './fields.ts'
-import { earlierParam } from './items.ts'
+import { conversationParam, earlierParam } from './items.ts'
 import { compactedResponse, endedResponse, openResponse, ResponseEvents, type ResponseFacts } from './reply.ts'
 import type { Response } from './reply-schemas.ts'
-import { checkResponse, isStored, type ResponsePlan, toCompactionRun, toResponseRun } from './request.ts'
+import {
+  checkResponse,
+  conversationOf,
+  isStored,
+  type ResponsePlan,
+  toCompactionRun,
+  toResponseRun,
+} from './request.ts'
 import { CompactRequest, type InputItem, type LocatedItem, ResponseRequest } from './schemas.ts'
 import { StoredResponses } from './stored-responses.ts'
 
@@ -68,6 +78,7 @@ async function translate(
   { resolved, caller, memory }: { resolved: ResolvedModel; caller: Caller; memory: ConnectionMemory | null },
 ): Promise<Translation<ResponsePlan>> {
   checkResponse(body)
+  const conversation = conversationOf(body)
   const { before, own, isWhole } = await locate(options, { body, input: inputItems(body), caller, memory })
   const items = own.map(({ item }) => item)
   const toRun = requestsCompaction(items) ? toCompactionRun : toResponseRun
@@ -79,10 +90,29 @@ async function translate(
   // What it continues may not be stored.
   const kept = isWhole ? { items: whole, isWhole } : { items }
   const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, ...kept } : null
-  return { ...response, run: { ...response.run, requestSnapshot } }
+  const tap = conversation === null ? {} : { tap: addTo(options, { conversation, items, plan: response.plan, caller }) }
+  return { ...response, run: { ...response.run, ...tap, requestSnapshot } }
 }
 
-/** `isWhole`: what comes before is known to this connection only. */
+type Addition = { conversation: string; items: readonly InputItem[]; plan: ResponsePlan; caller: Caller }
+
+/** Adds what was sent and answered to the conversation once the run has succeeded: before the client learns of that. */
+function addTo(options: OpenaiOptions, { conversation, items, plan, caller }: Addition): NonNullable<RunInput['tap']> {
+  // The model needs its thinking again, whether or not the client sees it.
+  const whole = { ...plan, includesThinking: true }
+  const answer = new AnswerCollector(whole)
+  const facts: ResponseFacts = { runId: '', createdAtMs: 0 }
+  return async (event) => {
+    answer.accept(event)
+    if (event.type === 'run-start') facts.runId = event.runId
+    if (event.type !== 'run-end' || event.outcome !== 'succeeded') return
+    const output = toInput(endedResponse(whole, facts, answer.end(event)), new Set())
+    const input = items.filter(({ type }) => type !== triggerType)
+    await new Conversations(options.conversations, caller).add(conversation, [...input, ...output], 'input')
+  }
+}
+
+/** `isWhole`: what comes before is not in stored responses. */
 type Located = { before: LocatedItem[]; own: LocatedItem[]; isWhole: boolean }
 
 type LocateInput = {
@@ -98,21 +128,25 @@ export async function locate(options: OpenaiOptions, { body, input, caller, memo
   const items = await stored.resolveReferences(input)
   const previous = body.previous_response_id
   const remembered = previous ? (memory?.conversationUpTo(previous) ?? null) : null
-  const before = remembered
-    ? toEarlier(remembered)
-    : previous
-      ? toEarlier(await stored.conversationUpTo(previous, items))
-      : []
+  const conversation = conversationOf(body)
+  const kept = conversation === null ? null : await new Conversations(options.conversations, caller).all(conversation)
+  const before = kept
+    ? toEarlier(kept, conversationParam)
+    : remembered
+      ? toEarlier(remembered)
+      : previous
+        ? toEarlier(await stored.conversationUpTo(previous, items))
+        : []
   const own = items.map((item, index) => ({
     item,
     param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
   }))
-  return { before, own, isWhole: remembered !== null }
+  return { before, own, isWhole: remembered !== null || kept !== null }
 }
 
 /** Without what a summary replaces. */
-const toEarlier = (items: readonly InputItem[]): LocatedItem[] =>
-  sinceCompaction(items).map((item) => ({ item, param: earlierParam }))
+const toEarlier = (items: readonly InputItem[], param = earlierParam): LocatedItem[] =>
+  sinceCompaction(items).map((item) => ({ item, param }))
 
 /** Whether a conversation is to be compacted as it is. */
 const isContinuation = ({ input, previous_response_id: previous }: ResponseRequest) =>

@@ -6,7 +6,7 @@ import type { InputItem, LocatedItem } from './schemas.ts'
 /** How clients name a summary: OpenAI's name, and those of Codex. */
 export const compactionTypes: readonly unknown[] = ['compaction', 'compaction_summary', 'context_compaction']
 
-const triggerType = 'compaction_trigger'
+export const triggerType = 'compaction_trigger'
 
 /** The prompt of the request that writes the summary. */
 const instruction = `The conversation above will be replaced by a summary of it. Write that summary now, for a model that continues the work and sees nothing else of the conversation.

@@ -52,9 +52,8 @@ export const responseFields: FieldTable = {
   max_output_tokens: { treatment: 'honored', plainOnly: true, note: 'a response that reaches it is `incomplete`' },
   metadata: { treatment: 'emulated', note: 'returned with the response; at most 16 entries' },
   conversation: {
-    treatment: 'refused',
-    note: 'is not supported: use previous_response_id to continue a conversation',
-    requestsNothing: isEmpty,
+    treatment: 'honored',
+    note: 'an id, or an object with it: the items of the conversation come before the input; once the response has succeeded, input and output are added to them. Not together with `previous_response_id`',
   },
   prompt: {
     treatment: 'refused',

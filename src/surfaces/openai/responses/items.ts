@@ -28,6 +28,9 @@ import { flatName, type ItemTools, searchName } from './tools.ts'
 
 /** The parameter of items that come from earlier requests. */
 export const earlierParam = 'previous_response_id'
+export const conversationParam = 'conversation'
+
+const isEarlierParam = (param: string) => param === earlierParam || param === conversationParam
 
 /** The tools that items make available, in order: by themselves or as what a search has found. */
 export function toolsOfItems(items: readonly LocatedItem[]): ItemTools[] {
@@ -38,7 +41,7 @@ export function toolsOfItems(items: readonly LocatedItem[]): ItemTools[] {
       item,
       param,
     )
-    return [{ tools, param: `${param}.tools`, isEarlier: param === earlierParam }]
+    return [{ tools, param: `${param}.tools`, isEarlier: isEarlierParam(param) }]
   })
 }
 
@@ -160,7 +163,7 @@ class ItemReader {
 
   /** Ignored items of earlier requests were reported then. */
   #ignore(param: string): void {
-    if (param !== earlierParam) this.#ignored.push(param)
+    if (!isEarlierParam(param)) this.#ignored.push(param)
   }
 
   #search(item: InputItem, param: string): void {

@@ -82,6 +82,7 @@ export const Response = strict('OpenAIResponse', "A response, as OpenAI's API re
   id: z.string().describe('The id of the run with another prefix.'),
   object: z.literal('response'),
   created_at: z.int(),
+  conversation: z.strictObject({ id: z.string() }).optional().describe('Absent if the response is part of none.'),
   completed_at: z.int().nullable(),
   status,
   background: z.boolean(),

@@ -8,7 +8,7 @@ import { openaiStatus, toErrorBody } from '../shared/errors.ts'
 import { toListed } from './listed-items.ts'
 import { type ItemEvent, ItemWriter } from './output-items.ts'
 import type { CompactedResponse, Response, ResponseEvent, ResponseUsage } from './reply-schemas.ts'
-import { isStored, isStreaming, type ResponsePlan } from './request.ts'
+import { conversationOf, isStored, isStreaming, type ResponsePlan } from './request.ts'
 import type { InputItem } from './schemas.ts'
 
 /** Facts about the run that produces the response. */
@@ -67,10 +67,12 @@ function formatOf({ text }: ResponsePlan['request']['body']): Record<string, unk
 
 function toResponse({ request }: ResponsePlan, { runId, createdAtMs }: ResponseFacts, progress: Progress): Response {
   const { body, model } = request
+  const conversation = conversationOf(body)
   return {
     id: responseId(runId),
     object: 'response',
     created_at: seconds(createdAtMs),
+    ...(conversation === null ? {} : { conversation: { id: conversation } }),
     background: body.background === true,
     instructions: body.instructions ?? null,
     max_output_tokens: body.max_output_tokens ?? null,

@@ -49,12 +49,18 @@ export type ResponsePlan = AnswerPlan & {
 export function checkResponse(body: ResponseRequest): void {
   refuseFields(body, responseFields)
   checkMetadata(body)
+  if (body.conversation && body.previous_response_id)
+    throw invalidField('conversation', 'must not be combined with previous_response_id: use one of them')
   if (body.background && body.store === false)
     throw invalidField('background', 'requires a stored response: remove "store": false')
 }
 
 /** Whether text is emitted as the model writes it. A background response can be followed at any time. */
 export const isStreaming = ({ stream, background }: ResponseRequest): boolean => stream === true || background === true
+
+/** The id of the conversation that a response is part of; null if there is none. */
+export const conversationOf = ({ conversation }: ResponseRequest): string | null =>
+  (typeof conversation === 'string' ? conversation : conversation?.id) || null
 
 export const isStored = ({ store }: ResponseRequest): boolean => store !== false
 

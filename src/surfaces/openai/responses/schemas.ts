@@ -9,7 +9,7 @@ import { callArguments, content, effort, toolName } from '../chat/schemas.ts'
 const named = text.min(1, must('a string that is not empty'))
 
 /** What every item has; the rest depends on its type and is parsed in items.ts. */
-const item = z.looseObject({ type: text.nullish() }, must('an item, as an object'))
+export const item = z.looseObject({ type: text.nullish() }, must('an item, as an object'))
 export type InputItem = z.output<typeof item>
 
 /** An item and the name of its parameter, for errors. */
@@ -120,7 +120,7 @@ export const ResponseRequest = z
     max_output_tokens: integer.min(1, must('at least 1')).nullish(),
     max_tool_calls: integer.nullish(),
     metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
-    conversation: z.union([text, object], must('an id or an object')).nullish(),
+    conversation: z.union([text, z.looseObject({ id: text })], must('an id, or an object with an id')).nullish(),
     prompt: object.nullish(),
     prompt_cache_key: text.nullish(),
     safety_identifier: text.nullish(),

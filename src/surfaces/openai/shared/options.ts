@@ -2,11 +2,14 @@
 
 import type { Sealer } from '../../../compat/sealed-text.ts'
 import type { CompatOptions } from '../../../compat/serve-run.ts'
+import type { ConversationStore } from '../../../core/store.ts'
 import type { ReaderLimits } from '../../../http/reader-limits.ts'
 
 export type OpenaiOptions = CompatOptions & {
   /** Limits on clients that read stored responses as streams. */
   readers: ReaderLimits
+  /** Conversations that clients keep here. */
+  conversations: ConversationStore
   /** Seals the summaries of conversations that clients keep. */
   sealer: Sealer
 }

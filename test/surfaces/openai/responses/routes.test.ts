@@ -68,7 +68,7 @@ const refused: [title: string, body: object, status: number, code: string | null
   ['an empty text', { ...hello, input: '' }, 400, null, 'input'],
   ['nothing but whitespace', { ...hello, input: ' \n ' }, 400, null, 'input'],
   ['an unknown model', { ...hello, model: 'llama' }, 404, 'model_not_found', 'model'],
-  ['a conversation', { ...hello, conversation: 'conv_1' }, 400, 'unsupported_value', 'conversation'],
+  ['an unknown conversation', { ...hello, conversation: 'conv_1' }, 404, null, 'conversation'],
   ['a schema that is not an object', { ...hello, ...schema({ type: 'array' }) }, 400, null, 'text.format.schema'],
   ['an invalid schema', { ...hello, ...schema({ type: 'object', properties: 7 }) }, 400, null, 'text.format.schema'],
   [
@@ -216,13 +216,6 @@ test('a background response continues after its creator and its readers disconne
   assert.equal(Response.parse(await still.json()).status, 'in_progress')
   assert.deepEqual([agent.signals[0]?.aborted, runs.active()], [false, 1])
 })
-
-for (const [method, url] of [['POST', '/v1/conversations']] as const) {
-  test(`${method} ${url} is refused in OpenAI's form as not found`, async (t) => {
-    const { post } = await setUp(t)
-    assert.deepEqual(errorOf(await post(url, hello)), [404, null, null])
-  })
-}
 
 const completedAt = (text: string) => /"completed_at":(\d+)/.exec(text)?.[1]
 const key = (value: string) => ({ 'idempotency-key': value })

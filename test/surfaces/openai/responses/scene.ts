@@ -55,7 +55,9 @@ async function parts(t: TestContext, script: Script | undefined, sceneOptions: S
   made = runs
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
     const rest = { models: async () => facts, modelMap: {}, requestTimeoutMs: 60_000 }
-    void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), readers, runs, ...rest }))
+    void app.register(async (scope) =>
+      registerOpenai(scope, { ...openaiRest(), conversations: store, readers, runs, ...rest }),
+    )
   }
   const callers = requiresKey ? { callers: new Authenticator({ keys: store, isLoopback: true, now }) } : {}
   // `runs` is the native routes' own dependency, which their options type does not include.

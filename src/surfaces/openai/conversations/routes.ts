@@ -1,0 +1,162 @@
+// The routes of conversations: create, read, change and delete one, and its items. How a response continues one is in
+// responses/api.ts.
+import type { Conversation } from '../../../core/store.ts'
+import { invalidField } from '../../../errors.ts'
+import type { RouteRequest, RouteTable } from '../../../http/routes.ts'
+import { parseBody, parseQuery } from '../../../http/validate.ts'
+import type { ListedItem } from '../responses/listed-items.ts'
+import { ItemsQuery } from '../responses/schemas.ts'
+import type { OpenaiOptions } from '../shared/options.ts'
+import { Conversations } from './conversations.ts'
+import type { ConversationDeleted, ConversationItem, ConversationItemList, ConversationReply } from './reply-schemas.ts'
+import { ConversationParams, ConversationRequest, ConversationUpdate, ItemParams, ItemsRequest } from './schemas.ts'
+
+const path = '/v1/conversations'
+const ofConversation = { params: ConversationParams, errors: ['response'] } as const
+const ofItem = { params: ItemParams, errors: ['response'] } as const
+const oneConversation = { 200: { about: 'The conversation.', json: 'OpenAIConversation' } }
+
+export const conversationRoutes: RouteTable<OpenaiOptions> = {
+  tag: 'openai',
+  scope: 'chat',
+  routes: [
+    {
+      method: 'POST',
+      path,
+      id: 'createConversation',
+      summary: 'Create a conversation',
+      about: 'It is kept until it is deleted. A response continues it if its request names it as `conversation`.',
+      body: ConversationRequest,
+      mayBeEmpty: true,
+      answers: oneConversation,
+      async handler(options, request) {
+        const { items, metadata } = parseBody(ConversationRequest, request.body ?? {})
+        return toReply(await of(options, request).create(metadata ?? {}, items ?? []))
+      },
+    },
+    {
+      ...ofConversation,
+      method: 'GET',
+      path: `${path}/:id`,
+      id: 'getConversation',
+      summary: 'A conversation',
+      answers: oneConversation,
+      handler: async (options, request) => toReply(await of(options, request).find(request.params.id)),
+    },
+    {
+      ...ofConversation,
+      method: 'POST',
+      path: `${path}/:id`,
+      id: 'updateConversation',
+      summary: 'Change the metadata of a conversation',
+      body: ConversationUpdate,
+      answers: oneConversation,
+      async handler(options, request) {
+        const conversation = await of(options, request).find(request.params.id)
+        const metadata = parseBody(ConversationUpdate, request.body).metadata ?? {}
+        await options.conversations.updateConversation(conversation.id, metadata)
+        return toReply({ ...conversation, metadata })
+      },
+    },
+    {
+      ...ofConversation,
+      method: 'DELETE',
+      path: `${path}/:id`,
+      id: 'deleteConversation',
+      summary: 'Delete a conversation',
+      about: 'With its items. Responses that are stored are not deleted.',
+      mayBeEmpty: true,
+      answers: { 200: { about: 'Deleted.', json: 'OpenAIConversationDeleted' } },
+      async handler(options, request): Promise<ConversationDeleted> {
+        const { id } = await of(options, request).find(request.params.id)
+        await options.conversations.deleteConversation(id)
+        return { id, object: 'conversation.deleted', deleted: true }
+      },
+    },
+    {
+      ...ofConversation,
+      method: 'POST',
+      path: `${path}/:id/items`,
+      id: 'createConversationItems',
+      summary: 'Add items to a conversation',
+      body: ItemsRequest,
+      answers: { 200: { about: 'The items that were added.', json: 'OpenAIConversationItemList' } },
+      async handler(options, request) {
+        const conversations = of(options, request)
+        const { id } = await conversations.find(request.params.id)
+        const { items } = parseBody(ItemsRequest, request.body)
+        return toList(await conversations.add(id, items), false)
+      },
+    },
+    {
+      ...ofConversation,
+      method: 'GET',
+      path: `${path}/:id/items`,
+      id: 'listConversationItems',
+      summary: 'List the items of a conversation',
+      query: ItemsQuery,
+      answers: { 200: { about: 'A page.', json: 'OpenAIConversationItemList' } },
+      handler: listItems,
+    },
+    {
+      ...ofItem,
+      method: 'GET',
+      path: `${path}/:id/items/:item_id`,
+      id: 'getConversationItem',
+      summary: 'An item of a conversation',
+      answers: { 200: { about: 'The item.', json: 'OpenAIConversationItem' } },
+      async handler(options, request): Promise<ConversationItem> {
+        const conversations = of(options, request)
+        const { id } = await conversations.find(request.params.id)
+        return (await conversations.item(id, request.params.item_id)).item as ConversationItem
+      },
+    },
+    {
+      ...ofItem,
+      method: 'DELETE',
+      path: `${path}/:id/items/:item_id`,
+      id: 'deleteConversationItem',
+      summary: 'Delete an item of a conversation',
+      mayBeEmpty: true,
+      answers: oneConversation,
+      async handler(options, request) {
+        const conversations = of(options, request)
+        const conversation = await conversations.find(request.params.id)
+        const item = await conversations.item(conversation.id, request.params.item_id)
+        await options.conversations.deleteItem(conversation.id, item.id)
+        return toReply(conversation)
+      },
+    },
+  ],
+}
+
+const of = ({ conversations }: OpenaiOptions, { caller }: RouteRequest) => new Conversations(conversations, caller)
+
+const toReply = ({ id, createdAtMs, metadata }: Conversation): ConversationReply => ({
+  id,
+  object: 'conversation',
+  created_at: Math.floor(createdAtMs / 1000),
+  metadata,
+})
+
+const toList = (items: readonly ListedItem[], hasMore: boolean): ConversationItemList => ({
+  object: 'list',
+  data: items as ConversationItem[],
+  first_id: items[0]?.id ?? null,
+  last_id: items.at(-1)?.id ?? null,
+  has_more: hasMore,
+})
+
+async function listItems(options: OpenaiOptions, request: RouteRequest): Promise<ConversationItemList> {
+  const { limit, order, after } = parseQuery(ItemsQuery, request.query)
+  const { id } = await of(options, request).find(request.params.id)
+  const last = after === undefined ? null : await options.conversations.item(id, after)
+  if (after !== undefined && last === null)
+    throw invalidField('after', 'must be the id of an item of this conversation')
+  // One more than requested, to find out whether there is a next page.
+  const found = await options.conversations.items(id, { after: last?.seq ?? null, limit: limit + 1, order })
+  return toList(
+    found.slice(0, limit).map(({ item }) => item as ListedItem),
+    found.length > limit,
+  )
+}

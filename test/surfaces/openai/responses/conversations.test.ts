@@ -1,0 +1,75 @@
+// Who may access which conversations: a key sees only its own, an administrator sees all. What they are for is tested with
+// the SDK (test/clients/openai-conversations.ts).
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { silent } from '../../../core/runs-scene.ts'
+import { goodRun } from '../../../helpers/scripted-agent.ts'
+import { errorOf, hello, setUp } from './scene.ts'
+
+const path = '/v1/conversations'
+const gone = [404, null, 'conversation_id']
+const item = { id: 'msg_1', role: 'user', content: 'a secret' }
+
+type Json = Record<string, unknown>
+
+async function setUpTwo(t: Parameters<typeof setUp>[0]) {
+  const scene = await setUp(t, goodRun(['An answer']), { requiresKey: true })
+  const [mine, other, admin] = [await scene.key('chat'), await scene.key('agent'), await scene.key('admin')]
+  const { id } = (await scene.post(path, { items: [item] }, mine)).body as { id: string }
+  return { ...scene, mine, other, admin, id }
+}
+
+test('a conversation does not exist for another key, on any route', async (t) => {
+  const { get, post, remove, mine, other, id, agent } = await setUpTwo(t)
+  for (const answer of [
+    await get(`${path}/${id}`, other),
+    await post(`${path}/${id}`, { metadata: {} }, other),
+    await remove(`${path}/${id}`, other),
+    await get(`${path}/${id}/items`, other),
+    await post(`${path}/${id}/items`, { items: [item] }, other),
+    await get(`${path}/${id}/items/msg_1`, other),
+    await remove(`${path}/${id}/items/msg_1`, other),
+  ]) {
+    assert.deepEqual(errorOf(answer), gone)
+    assert.doesNotMatch(answer.text, /secret/)
+  }
+  const answer = await post('/v1/responses', { ...hello, conversation: id }, other)
+  assert.deepEqual(errorOf(answer), [404, null, 'conversation'])
+  assert.equal(agent.requests.length, 0)
+  const { data } = (await get(`${path}/${id}/items`, mine)).body as { data: Json[] }
+  assert.equal(data.length, 1)
+})
+
+test('an administrator sees all conversations, and adds to them', async (t) => {
+  const { get, post, mine, admin, id } = await setUpTwo(t)
+  assert.equal((await get(`${path}/${id}`, admin)).status, 200)
+  assert.equal((await post('/v1/responses', { ...hello, conversation: id }, admin)).status, 200)
+  const { data } = (await get(`${path}/${id}/items?order=asc`, mine)).body as { data: Json[] }
+  assert.deepEqual(
+    data.map(({ role }) => role),
+    ['user', 'user', 'assistant'],
+  )
+})
+
+test('a background response is in its conversation as soon as it is complete, also if that is deleted meanwhile', async (t) => {
+  const scene = await setUpTwo(t)
+  const { post, get, remove, mine, id, runs } = scene
+  const body = { ...hello, conversation: id, background: true }
+  const first = (await post('/v1/responses', body, mine)).body as { id: string }
+  for await (const { event } of runs.follow(first.id.replace('resp', 'run'), 0)) if (event.type === 'run-end') break
+  const { data } = (await get(`${path}/${id}/items`, mine)).body as { data: Json[] }
+  assert.equal(data.length, 3)
+  scene.agent.script = silent
+  const second = (await post('/v1/responses', body, mine)).body as { id: string }
+  assert.equal((await remove(`${path}/${id}`, mine)).status, 200)
+  assert.equal((await post(`/v1/responses/${second.id}/cancel`, {}, mine)).status, 200)
+  assert.deepEqual(errorOf(await get(`${path}/${id}/items`, mine)), gone)
+})
+
+test('an unknown item, page or reference is named', async (t) => {
+  const { get, post, mine, id } = await setUpTwo(t)
+  assert.deepEqual(errorOf(await get(`${path}/${id}/items/msg_2`, mine)), [404, null, 'item_id'])
+  assert.deepEqual(errorOf(await get(`${path}/${id}/items?after=msg_2`, mine)), [400, null, 'after'])
+  const reference = { items: [{ type: 'item_reference', id: 'msg_1' }] }
+  assert.deepEqual(errorOf(await post(`${path}/${id}/items`, reference, mine)), [400, null, 'items[0]'])
+})
