@@ -17,6 +17,7 @@ import { PlanLimits } from './claude/process/plan-limits.ts'
 import { ownIdentity, ProcessRegistry } from './claude/process/process-registry.ts'
 import { configFolder, type Environment } from './claude/sessions/config-folder.ts'
 import { createSessionFiles } from './claude/sessions/session-files.ts'
+import { withReservedToolNames } from './compat/reserved-tool-names.ts'
 import { withForcedOutputRetry } from './compat/retry-forced-output.ts'
 import { sealerIn } from './compat/sealed-text.ts'
 import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibration.ts'
@@ -122,7 +123,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   })
   const calibration = new TokenCalibration()
   const runs = createRuns({
-    agent: withObserver(withForcedOutputRetry(withTokenCalibration(pool, calibration)), observer),
+    agent: withObserver(
+      withForcedOutputRetry(withReservedToolNames(withTokenCalibration(pool, calibration))),
+      observer,
+    ),
     store,
     approvalTimeoutMs: config.approvalTimeoutMs,
     onEnd: logRun(log),

@@ -5,6 +5,7 @@
 import type { ClientTool } from '../core/conversation.ts'
 import { invalidField } from '../errors.ts'
 import { toolSchemaProblem } from './json-schema-checks.ts'
+import { nameForModel } from './reserved-tool-names.ts'
 
 /** A tool, and the locations of its name and its schema in the request. */
 export type RequestedTool = { tool: ClientTool; nameParam: string; schemaParam: string }
@@ -13,12 +14,6 @@ export type RequestedTool = { tool: ClientTool; nameParam: string; schemaParam: 
 export type ToolChoice = { mode: 'none' | 'auto' | 'required'; names: readonly string[] | null; param: string }
 
 export const freeChoice: ToolChoice = { mode: 'auto', names: null, param: 'tool_choice' }
-
-/** The CLI uses this name for a tool of its own. */
-const reservedName = 'ToolSearch'
-
-/** With a schema for the answer, the model answers by calling the CLI's tool of this name. */
-const answerTool = 'StructuredOutput'
 
 /** Characters that nobody sees: formats, private and unassigned ones. */
 const invisible = /[\p{Cf}\p{Co}\p{Cn}]/gu
@@ -44,15 +39,24 @@ export function toClientTool(
   return { name, description: description ?? '', inputSchema: { properties: {}, ...schema, type } }
 }
 
-/** The tools that the choice leaves. Throws `invalid_request` for reserved, duplicate, or chosen but unknown names. */
-export function offeredTools(requested: readonly RequestedTool[], { mode, names, param }: ToolChoice): ClientTool[] {
+/**
+ * The tools that the choice leaves, without those that are for later. Throws `invalid_request` for duplicate names, and for chosen but
+ * unknown ones.
+ */
+export function offeredTools(
+  requested: readonly RequestedTool[],
+  { mode, names, param }: ToolChoice,
+  deferred: ReadonlySet<string> = new Set(),
+): ClientTool[] {
   checkNames(requested)
   if (mode === 'none') return []
   const unknown = names?.find((name) => !requested.some(({ tool }) => tool.name === name))
   if (unknown !== undefined) {
     throw invalidField(param, `must name one of the tools, not ${JSON.stringify(unknown.slice(0, 80))}`)
   }
-  const tools = requested.map(({ tool }) => tool).filter(({ name }) => names === null || names.includes(name))
+  const tools = requested
+    .map(({ tool }) => tool)
+    .filter(({ name }) => !deferred.has(name) && (names === null || names.includes(name)))
   if (mode === 'required' && tools.length === 0)
     throw invalidField('tool_choice', 'requires at least one tool to choose from')
   return tools
@@ -61,9 +65,6 @@ export function offeredTools(requested: readonly RequestedTool[], { mode, names,
 function checkNames(requested: readonly RequestedTool[]): void {
   const names = new Set<string>()
   for (const { tool, nameParam } of requested) {
-    if (tool.name === reservedName) {
-      throw invalidField(nameParam, `cannot be ${reservedName}, which the CLI reserves; choose another name`)
-    }
     if (names.has(tool.name)) throw invalidField(nameParam, 'is already the name of another tool; names must be unique')
     names.add(tool.name)
   }
@@ -74,17 +75,9 @@ export function choiceInstruction({ mode, names }: ToolChoice): string | null {
   if (mode !== 'required') return null
   const [only] = names ?? []
   if (names?.length === 1 && only !== undefined) {
-    return `Answer by calling the tool ${only}, whatever the request. Do not answer in words.`
+    return `Answer by calling the tool ${nameForModel(only)}, whatever the request. Do not answer in words.`
   }
   return 'Answer by calling at least one of the tools, whatever the request. Do not answer in words alone.'
-}
-
-/** Throws `invalid_request` for a tool that could not be told from the one by which the model answers. */
-export function checkAnswerTool(requested: readonly RequestedTool[]): void {
-  const same = requested.find(({ tool }) => tool.name === answerTool)
-  if (same === undefined) return
-  const problem = `cannot be ${answerTool} in a request with a schema for the answer: the CLI has a tool of that name for it`
-  throw invalidField(same.nameParam, problem)
 }
 
 /** Throws `invalid_request` for the first tool whose schema the CLI would not accept. */

@@ -10,7 +10,7 @@ import type { Frame } from '../http/sse.ts'
 import { cancelOnAbort, startRun, startRunFor } from '../http/start-run.ts'
 import { collectRun, forwardRun, type StreamEncoder, streamRun, type ToError } from '../http/stream-run.ts'
 import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-stream.ts'
-import { alteredTools, checkAnswerTool, checkToolSchemas, type RequestedTool } from './client-tools.ts'
+import { alteredTools, checkToolSchemas, type RequestedTool } from './client-tools.ts'
 import { checkAnswerSchema } from './json-schema-checks.ts'
 import { type ResolvedModel, resolveModel } from './models.ts'
 import { ignoredNestedFields, type NestedTable } from './request-fields.ts'
@@ -137,7 +137,6 @@ async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   const translation = await api.translate(body, resolved, request, options)
   const { jsonSchema } = translation.run.options
   await checkAnswerSchema(jsonSchema, api.schemaParam(translation.plan))
-  if (jsonSchema !== null) checkAnswerTool(translation.tools)
   await checkToolSchemas(translation.tools)
   const ignored = [...translation.ignored, ...nestedIgnored(api, request.body, translation)]
   return { ...translation, ignored, body, model: resolved.publicName }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, beforeEach, type TestContext } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI, { APIError } from 'openai'
+import { nameForModel as towards } from '../../src/compat/reserved-tool-names.ts'
 import { chat, chatError, chatStream } from '../helpers/client.ts'
 import { extendedTest, test, testIf } from '../helpers/extended.ts'
 import { startTestServer, step } from '../helpers/test-server.ts'
@@ -492,4 +493,86 @@ extendedTest('an MCP server that cannot be started is named in a whole answer', 
   const mcp_servers = { broken: { type: 'stdio', command: join(folders.root, 'nowhere') } }
   const reply = await chat(server, { prompt: step({ text: 'x' }), mcp_servers })
   assert.deepEqual(reply.mcp_servers, [{ name: 'broken', status: 'failed' }])
+})
+
+const reservedNames = ['ToolSearch', 'StructuredOutput', 'ExitPlanMode', 'ToolSearch_', 'DeferredToolPlaceholder']
+for (const name of reservedNames) {
+  test(`a tool may be named ${name}: offered, called, remembered with its input, beside a schema for the answer`, async () => {
+    const input = { plan: ' as it is \n', allowedPrompts: [], old_string: 'a ', deep: { x: null } }
+    const tool = { name, description: 'Does it.', input_schema: { type: 'object' as const, properties: { plan: {} } } }
+    const format = { type: 'json_schema' as const, schema: { type: 'object', properties: { a: { type: 'number' } } } }
+    const past: Anthropic.MessageParam[] = [
+      { role: 'user', content: 'Earlier.' },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_9', name, input }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_9', content: 'done' }] },
+      { role: 'assistant', content: 'Well.' },
+      { role: 'user', content: `Again. ${step({ tool: towards(name), input })}` },
+    ]
+    const body = { model, max_tokens: 500, tools: [tool], messages: past }
+    const answer = await anthropic.messages.create(body)
+    const [call] = answer.content
+    assert.deepEqual([call?.type === 'tool_use' && call.name, call?.type === 'tool_use' && call.input], [name, input])
+    const offered = lastRequest().tools as { name: string }[]
+    assert.deepEqual(
+      offered.map((each) => each.name),
+      [towards(name)],
+    )
+    const earlier = blocksSent().find(({ type }) => type === 'tool_use')
+    assert.deepEqual([earlier?.name, earlier?.input], [towards(name), input])
+    // The next turn goes to the process that made the call, which writes it down itself.
+    upstream.enqueue({ tool: 'StructuredOutput', input: { a: 1 } })
+    assert.ok(call?.type === 'tool_use')
+    const next = await anthropic.messages.create({
+      ...body,
+      output_config: { format },
+      messages: [
+        ...past,
+        { role: 'assistant', content: answer.content as Anthropic.ContentBlockParam[] },
+        { role: 'user', content: [{ type: 'tool_result', tool_use_id: call.id, content: 'done' }] },
+      ],
+    })
+    assert.deepEqual(next.content, [{ type: 'text', text: '{"a":1}', citations: null }])
+    const calls = blocksSent().filter(({ type }) => type === 'tool_use')
+    assert.deepEqual(
+      calls.map((each) => [each.name, each.input]),
+      [
+        [towards(name), input],
+        [towards(name), input],
+      ],
+    )
+    const names = (lastRequest().tools as { name: string }[]).map((each) => each.name)
+    assert.deepEqual(names.sort(), ['StructuredOutput', towards(name)].sort())
+  })
+}
+
+test('a tool that is loaded later reaches the model once a result refers to it', async () => {
+  const later = (name: string) => ({ name, defer_loading: true, input_schema: { type: 'object' as const } })
+  const search = { name: 'ToolSearch', input_schema: { type: 'object' as const } }
+  const body = { model, max_tokens: 500, tools: [search, later('send_mail'), later('DeferredToolPlaceholder')] }
+  const first: Anthropic.MessageParam = { role: 'user', content: `Mail. ${step({ tool: 'ToolSearch_', input: {} })}` }
+  const answer = await anthropic.messages.create({ ...body, messages: [first] })
+  const namesSent = () => (lastRequest().tools as { name: string }[]).map(({ name }) => name)
+  assert.deepEqual(namesSent(), ['ToolSearch_'])
+  const [call] = answer.content
+  assert.ok(call?.type === 'tool_use' && call.name === 'ToolSearch')
+  upstream.enqueue({ tool: 'send_mail', input: { to: 'me' } })
+  const next = await anthropic.messages.create({
+    ...body,
+    messages: [
+      first,
+      { role: 'assistant', content: answer.content as Anthropic.ContentBlockParam[] },
+      {
+        role: 'user',
+        content: [
+          {
+            type: 'tool_result',
+            tool_use_id: call.id,
+            content: [{ type: 'tool_reference', tool_name: 'send_mail' }],
+          },
+        ],
+      },
+    ],
+  })
+  assert.deepEqual(namesSent().sort(), ['ToolSearch_', 'send_mail'])
+  assert.ok(next.content.some((block) => block.type === 'tool_use' && block.name === 'send_mail'))
 })

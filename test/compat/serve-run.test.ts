@@ -222,18 +222,6 @@ for (const api of apis) {
       assert.equal(agent.requests.length, 0)
     })
 
-    test(`${name}: ${way} refuses a tool with the name of the one by which the model answers, if there is such a tool`, async (t) => {
-      const { agent, post } = await open(t)
-      const tool = api.tool(objectSchema, 'StructuredOutput')
-      assert.equal((await post(url, body(tool))).statusCode, 200)
-      const count = agent.requests.length
-      const answer = await post(url, body({ ...tool, ...api.schema(objectSchema) }))
-      assert.equal(answer.statusCode, 400, answer.body)
-      const param = toolParam.replace(/\w+$/, 'name')
-      assert.ok(messageOf(answer.json()).startsWith(`${param} cannot be StructuredOutput`), answer.body)
-      assert.equal(agent.requests.length, count)
-    })
-
     test(`${name}: ${way} names ignored fields in a header, or is refused for a strict caller`, async (t) => {
       const { agent, post } = await open(t)
       const fields = { temperature: 0.5, brand_new: 1 }

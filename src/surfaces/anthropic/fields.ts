@@ -34,7 +34,7 @@ export const messagesFields: FieldTable = {
   tools: {
     treatment: 'honored',
     plainOnly: true,
-    note: "the model's own tools, run by the client; `bash_…`, `text_editor_…` and `memory_…` too. Web search, web fetch, code execution and tool search are left out and named in the header; computer and browser are refused. `strict`, `input_examples`, `defer_loading` and the like have no effect and are named in the header",
+    note: "the model's own tools, run by the client; `bash_…`, `text_editor_…` and `memory_…` too. Web search, web fetch, code execution and tool search are left out and named in the header; computer and browser are refused. `defer_loading` keeps a tool from the model until a `tool_reference` in a result names it, or a call does; beside a tool search of Anthropic's servers it is ignored. `strict`, `input_examples` and the like have no effect and are named in the header",
   },
   tool_choice: {
     treatment: 'emulated',
@@ -115,10 +115,9 @@ export const messagesNestedFields: readonly NestedTable[] = [
   {
     path: 'tools[]',
     fields: {
-      ...known('type', 'name', 'description', 'input_schema', 'eager_input_streaming'),
+      ...known('type', 'name', 'description', 'input_schema', 'eager_input_streaming', 'defer_loading'),
       cache_control: cacheControl,
       strict: { treatment: 'ignored', requestsNothing: isFalse },
-      defer_loading: { treatment: 'ignored', requestsNothing: isFalse },
       allowed_callers: { treatment: 'ignored', requestsNothing: isDirect },
     },
     applies: ({ type }) => isClientToolType(type),

@@ -102,7 +102,10 @@ class Reader {
     if (typeof content === 'string') return toText(content)
     return content.flatMap((block, index) => {
       const blockParam = `${param}[${index}]`
-      return isPlain(block) ? toPromptBlocks(block, blockParam) : this.#asText(block, blockParam)
+      if (isPlain(block)) return toPromptBlocks(block, blockParam)
+      // The tool itself is offered: see tool-search.ts.
+      if (block.type === 'tool_reference') return toText(JSON.stringify(block))
+      return this.#asText(block, blockParam)
     })
   }
 

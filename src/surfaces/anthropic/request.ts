@@ -25,7 +25,7 @@ export function toMessagesRun(body: MessagesBody, resolved: ResolvedModel, versi
   refuseThread(body)
   refuseFields(body, messagesFields)
   const { system, history, prompt, ignored } = readMessages(body.messages, version)
-  const offer = readTools(isAgent ? { tools: null, tool_choice: null } : body)
+  const offer = readTools(isAgent ? { tools: null, tool_choice: null, messages: [] } : body)
   const first = body.system ? toTexts(body.system, 'system') : []
   const systemPrompt = [...first, ...system, ...(offer.instruction === null ? [] : [offer.instruction])].join('\n\n')
   const thinking = readThinking(body)

@@ -56,13 +56,19 @@ const searchResult = z.looseObject({
   content: z.array(textBlock, must('an array of text blocks')),
 })
 
+/** What a search of the client has found. */
+const toolReference = z.looseObject({
+  type: z.literal('tool_reference'),
+  tool_name: text.min(1, must('the name of a tool')),
+})
+
 /** Blocks of a tool result that cannot be passed on as they are. */
-const resultBlocksAsText = ['tool_reference', 'browser_state'] as const
+const resultBlocksAsText = ['browser_state'] as const
 
 /** Blocks that a tool result can contain. */
 const resultBlock = z.discriminatedUnion(
   'type',
-  [textBlock, image, document, searchResult, z.looseObject({ type: z.enum(resultBlocksAsText) })],
+  [textBlock, image, document, searchResult, toolReference, z.looseObject({ type: z.enum(resultBlocksAsText) })],
   must('a block of type text, image, document or search_result'),
 )
 export type ResultBlock = z.output<typeof resultBlock>
@@ -91,7 +97,7 @@ const serverBlocks = [
 
 /** Blocks that the model sees as JSON. */
 export const isPassedAsJson = (type: unknown): boolean =>
-  [...serverBlocks, ...resultBlocksAsText].some((name) => name === type)
+  [...serverBlocks, ...resultBlocksAsText, 'tool_reference'].some((name) => name === type)
 
 const block = z
   .discriminatedUnion(

@@ -13,6 +13,7 @@ import type { ClientTool } from '../../core/conversation.ts'
 import { missingField } from '../../errors.ts'
 import { builtinTool } from './builtin-tools.ts'
 import type { CountRequest, RequestToolChoice, RequestToolEntry } from './schemas.ts'
+import { foundTools, isSearchedByServer } from './tool-search.ts'
 
 export type ToolOffer = {
   tools: ClientTool[]
@@ -28,11 +29,13 @@ export type ToolOffer = {
 export function readTools({
   tools: entries,
   tool_choice: choice,
-}: Pick<CountRequest, 'tools' | 'tool_choice'>): ToolOffer {
+  messages,
+}: Pick<CountRequest, 'tools' | 'tool_choice' | 'messages'>): ToolOffer {
   const ignored: string[] = []
   const requested = (entries ?? []).flatMap((entry, index) => readTool(entry, `tools[${index}]`, ignored))
   const toolChoice = readChoice(choice)
-  const tools = offeredTools(requested, toolChoice)
+  const deferred = deferredTools(entries ?? [], messages, toolChoice, ignored)
+  const tools = offeredTools(requested, toolChoice, deferred)
   return {
     tools,
     instruction: tools.length === 0 ? null : choiceInstruction(toolChoice),
@@ -41,6 +44,27 @@ export function readTools({
     ignored,
     requested,
   }
+}
+
+/** The names of the tools that the model does not know yet. References to tools that are not there are named as ignored. */
+function deferredTools(
+  entries: readonly RequestToolEntry[],
+  messages: CountRequest['messages'],
+  { names }: ToolChoice,
+  ignored: string[],
+): ReadonlySet<string> {
+  const { references, called } = foundTools(messages)
+  const known = new Set(entries.map(({ name }) => name))
+  ignored.push(...references.flatMap(({ name, param }) => (known.has(name) ? [] : [param])))
+  const loaded = new Set([...references.map(({ name }) => name), ...called, ...(names ?? [])])
+  const isSearched = isSearchedByServer(entries)
+  const deferred = new Set<string>()
+  for (const [index, { name, defer_loading: isDeferred }] of entries.entries()) {
+    if (isDeferred !== true || !name) continue
+    if (isSearched) ignored.push(`tools[${index}].defer_loading`)
+    else if (!loaded.has(name)) deferred.add(name)
+  }
+  return deferred
 }
 
 function readTool(entry: RequestToolEntry, param: string, ignored: string[]): RequestedTool[] {

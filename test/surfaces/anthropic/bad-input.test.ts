@@ -271,10 +271,6 @@ const refused: [message: string, body: object][] = [
     'tools[1].name is already the name of another tool; names must be unique',
     offers({ type: 'bash_20250124' }, { ...look, name: 'bash' }),
   ],
-  [
-    'tools[0].name cannot be ToolSearch, which the CLI reserves; choose another name',
-    offers({ ...look, name: 'ToolSearch' }),
-  ],
   ['tools[0].description must be a string', offers({ ...look, description: ['Looks.'] })],
   ['tools[0].type must be a string', offers({ ...look, type: 7 })],
   ['tools[1].input_schema is required', offers(look, { name: 'leap' })],

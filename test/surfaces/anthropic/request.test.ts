@@ -252,7 +252,7 @@ for (const [what, content, expected] of results) {
 }
 
 test('a block of a server tool in a result becomes text and is named as ignored', () => {
-  const reference = { type: 'tool_reference', tool_name: 'look' }
+  const reference = { type: 'browser_state', url: 'x' }
   const { prompt, ignored } = readMessages(user, assistant(call('a')), {
     role: 'user',
     content: [result('a', [text('Found:'), reference])],
@@ -498,11 +498,49 @@ test('disable_parallel_tool_use turns parallel calls off', () => {
   }
 })
 
+const found = (...names: string[]) => [
+  assistant(call('a')),
+  {
+    role: 'user',
+    content: [
+      result(
+        'a',
+        names.map((name) => ({ type: 'tool_reference', tool_name: name })),
+      ),
+    ],
+  },
+]
+const later = (name: string) => ({ ...look, name, defer_loading: true })
+
+const deferrals: [what: string, body: Record<string, unknown>, offered: string[], ignored: string[]][] = [
+  ['nothing has found', {}, ['look'], []],
+  ['a search has found', { messages: [user, ...found('b')] }, ['look', 'b'], []],
+  [
+    'was called before',
+    { messages: [user, assistant(call('x', 'c')), { role: 'user', content: [result('x')] }] },
+    ['look', 'c'],
+    [],
+  ],
+  ['the choice names', { tool_choice: { type: 'tool', name: 'b' } }, ['b'], []],
+  [
+    'a server would search for',
+    { tools: [{ type: 'tool_search_tool_regex_20251119', name: 'tool_search_tool_regex' }, look, later('b')] },
+    ['look', 'b'],
+    ['tools[0]', 'tools[2].defer_loading'],
+  ],
+  ['is not in the request', { messages: [user, ...found('gone')] }, ['look'], ['messages[2].content[0].content[0]']],
+]
+for (const [what, body, offered, ignored] of deferrals) {
+  test(`of tools that are loaded later, one that ${what} is offered as the API would`, () => {
+    const { run, ignored: named } = read({ tools: [look, later('b'), later('c')], ...body })
+    assert.deepEqual([run.plain?.tools.map(({ name }) => name), named], [offered, ignored])
+  })
+}
+
 test('the other fields of a tool have no effect', () => {
   const extras = {
     strict: true,
     input_examples: [{ x: 1 }],
-    defer_loading: true,
     eager_input_streaming: true,
     allowed_callers: ['direct'],
     cache_control: { type: 'ephemeral' },

@@ -207,7 +207,6 @@ const refusals: [title: string, tools: unknown, choice: unknown, field: string, 
     'tools[1].name',
     sameName,
   ],
-  ['a name of the CLI’s own', [named('ToolSearch')], null, 'tools[0].name', /which the CLI reserves/],
   ['an unknown function chosen', [look], named('nothing'), 'tool_choice.name', unknownTool],
   [
     'an unknown function allowed',
