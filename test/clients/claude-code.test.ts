@@ -47,6 +47,16 @@ function resultOf({ code, stdout, stderr }: Printed): Result {
   return JSON.parse(stdout) as Result
 }
 
+/** That every request for an answer or a count was accepted, since the log had that many lines. */
+function assertAccepted(before: number): void {
+  const answers = server.logLines.slice(before).filter(({ route }) => String(route).startsWith('/v1/messages'))
+  assert.ok(answers.length > 1)
+  assert.deepEqual(
+    answers.filter(({ status }) => status !== 200),
+    [],
+  )
+}
+
 describe('Claude Code', () => {
   beforeEach(() => upstream.reset())
 
@@ -87,6 +97,40 @@ describe('Claude Code', () => {
     assert.equal(results.length, 1)
     assert.match(JSON.stringify(results), /buy 7 xylophones/)
     assert.ok(toolNames(sent(upstream)).includes('Bash'))
+  })
+
+  test('searches its tools, and gets those that it finds; no request is refused', async (t) => {
+    const before = server.logLines.length
+    const search = step({ tool: 'ToolSearch_', input: { query: 'select:WebFetch' } })
+    const printed = await claude(t, `Find it. ${search}${step({ text: 'Found.' })}`, ['--output-format', 'json'])
+    assert.deepEqual([resultOf(printed).result, resultOf(printed).num_turns], ['Found.', 2])
+    const [first, second] = upstream.requests
+      .filter(({ raw, body }) => raw.includes('Find it.') && (body?.tools?.length ?? 0) > 0)
+      .map(({ body }) => toolNames(body as never))
+    assert.ok(first?.includes('ToolSearch_') && !first.includes('WebFetch'), String(first))
+    assert.ok(!first.includes('DeferredToolPlaceholder'))
+    assert.deepEqual(
+      second?.filter((name) => !first.includes(name)),
+      ['WebFetch'],
+    )
+    assertAccepted(before)
+  })
+
+  extendedTest('eight prompts with sub-agents: no request is refused', async (t) => {
+    const before = server.logLines.length
+    for (let number = 1; number <= 8; number++) {
+      const inner = `Part ${number}. ${step({ text: `part ${number}` })}`
+      const delegate = step({
+        tool: 'Agent',
+        input: { description: 'A part', prompt: inner, subagent_type: 'general-purpose' },
+      })
+      const printed = await claude(t, `Whole ${number}. ${delegate}${step({ text: `whole ${number}` })}`, [
+        '--output-format',
+        'json',
+      ])
+      assert.equal(resultOf(printed).result, `whole ${number}`)
+    }
+    assertAccepted(before)
   })
 
   extendedTest('prints the error of the model', async (t) => {
