@@ -107,7 +107,8 @@ describe('Claude Code', () => {
     const [first, second] = upstream.requests
       .filter(({ raw, body }) => raw.includes('Find it.') && (body?.tools?.length ?? 0) > 0)
       .map(({ body }) => toolNames(body as never))
-    assert.ok(first?.includes('ToolSearch_') && !first.includes('WebFetch'), String(first))
+    assert.ok(first !== undefined)
+    assert.ok(first.includes('ToolSearch_') && !first.includes('WebFetch'), String(first))
     assert.ok(!first.includes('DeferredToolPlaceholder'))
     assert.deepEqual(
       second?.filter((name) => !first.includes(name)),
