@@ -1,8 +1,9 @@
 // The page: navigation and the current view. It uses nothing but the public API of the server.
+import { useSignalEffect } from '@preact/signals'
 import { render } from 'preact'
 import type { HealthReply } from '../src/surfaces/native/server-schemas.ts'
 import { announcement } from './lib/announce.ts'
-import { ApiError, logIn, loginError, needsKey } from './lib/api.ts'
+import { ApiError, logIn, loginError, needsKey, serverCommand } from './lib/api.ts'
 import { hrefOf, replaceRoute, route } from './lib/router.ts'
 import { useLoad } from './lib/use-load.ts'
 import { Chat } from './views/chat.tsx'
@@ -45,6 +46,9 @@ function View() {
 /** So that nobody takes the scripted model's answers for Claude's. */
 function DemoMark() {
   const { data } = useLoad<HealthReply>('/v1/health')
+  useSignalEffect(() => {
+    if (data.value !== null) serverCommand.value = data.value.command
+  })
   return data.value?.demo ? <p class="demo">Demo: a scripted model answers</p> : null
 }
 
@@ -91,7 +95,8 @@ async function logInFromHash(): Promise<void> {
     if (!(thrown instanceof ApiError)) throw thrown
     // The server has no API keys anymore, so the page needs none.
     if (thrown.code === 'invalid_request') return
-    const text = 'This link was already used or is more than a minute old. Run claude-serve open to get another one.'
+    const text =
+      'This link was already used or is more than a minute old. Run claude-serve open (in a clone: bin/claude-serve open) to get another one.'
     loginError.value = thrown.status === 401 ? new ApiError(401, { error: text, code: thrown.code }) : thrown
     needsKey.value = true
   }

@@ -155,6 +155,8 @@ pageTest(
     proxy.cut()
     await tab.send('With a file')
     await page.getByRole('alert').getByText('The server cannot be reached').waitFor()
+    const { command } = await api<{ command: string }>('/v1/health')
+    await page.getByRole('alert').getByText(`Start it with ${command}. `).waitFor()
     assert.equal(await tab.prompt.inputValue(), 'With a file')
     proxy.restore()
     await button(page, 'Send').click()

@@ -8,6 +8,9 @@ const storageKey = 'claude-serve.key'
 /** Whether the server requires an API key and we have none, or none that is still valid. */
 export const needsKey = signal(false)
 
+/** How the server is called in a terminal of its machine; its name until its health was loaded. */
+export const serverCommand = signal('claude-serve')
+
 /** Why a one-time link was rejected. */
 export const loginError = signal<ApiError | null>(null)
 
@@ -95,9 +98,9 @@ export async function logIn(code: string): Promise<void> {
 export function hintFor({ code }: ApiError): string | null {
   switch (code) {
     case 'offline':
-      return 'Start it with claude-serve. This page reconnects automatically.'
+      return `Start it with ${serverCommand.value}. This page reconnects automatically.`
     case 'claude_not_found':
-      return 'Run claude-serve doctor in a terminal to see what is missing.'
+      return `Run ${serverCommand.value} doctor in a terminal to see what is missing.`
     case 'queue_full':
     case 'overloaded':
       return 'The server is busy. Try again in a moment, or stop a run under Runs.'

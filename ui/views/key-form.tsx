@@ -31,7 +31,8 @@ export function KeyForm() {
       <h1>This server requires an API key</h1>
       <p>
         Run <code>claude-serve open</code> in a terminal to get a login link, or enter a key created with{' '}
-        <code>claude-serve keys create</code>. The key is only stored until you close this tab.
+        <code>claude-serve keys create</code>; in a clone, the command is <code>bin/claude-serve</code>. The key is only
+        stored until you close this tab.
       </p>
       <label>
         API key
