@@ -79,7 +79,6 @@ export function testToolKinds({ client, server, Anthropic }: Subject): void {
     ['a tool without a schema', [{ name: 'a' }], /tools\[0\]\.input_schema/],
     ['a tool without a name', [{ input_schema: { type: 'object' } }], /tools\[0\]\.name/],
     ['an invalid tool name', [{ ...weatherTool, name: 'a b' }], /tools\[0\]\.name/],
-    ['a tool name that the CLI reserves', [makeTool('ToolSearch')], /tools\[0\]\.name/],
     [
       'a schema with an unknown type',
       [weatherTool, { name: 'b', input_schema: { type: 'object', properties: { city: { type: 'strnig' } } } }],

@@ -346,10 +346,17 @@ export function testTools({ client, server, makeClient, OpenAI, isFormer }: Subj
     assert.deepEqual(JSON.parse(callOf(completion).function.arguments), rome)
   })
 
-  test('a tool name that the CLI reserves is refused', async () => {
-    const answer = completions.create({ model, tools: [makeTool('ToolSearch')], messages: [fromUser('hi')] })
-    const error = await failureOf(answer, OpenAI.BadRequestError)
-    assert.equal(error.param, 'tools[0].function.name')
+  test('a tool may be named like one of the CLI, and be the one to call', async () => {
+    upstream.enqueue({ tool: 'ToolSearch_', input: { query: 'x' } })
+    const completion = await completions.create({
+      model,
+      tools: [makeTool('ToolSearch'), weatherTool],
+      tool_choice: { type: 'function', function: { name: 'ToolSearch' } },
+      messages: [fromUser('hi')],
+    })
+    assert.equal(callOf(completion).function.name, 'ToolSearch')
+    assert.deepEqual(toolNames(sent(upstream)), ['ToolSearch_'])
+    assert.match(systemOf(sent(upstream)).join(), /calling the tool ToolSearch_, /)
   })
 
   test('tool_choice with a name offers only that tool', async () => {

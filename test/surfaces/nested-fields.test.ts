@@ -158,12 +158,6 @@ const named: [name: string, path: string, body: Fields, fields: string[]][] = [
     ['tools[].input_examples'],
   ],
   [
-    'a deferred tool',
-    messages,
-    { messages: [user('hi')], ...tool({ defer_loading: true }) },
-    ['tools[].defer_loading'],
-  ],
-  [
     'callers of a tool',
     messages,
     { messages: [user('hi')], ...tool({ allowed_callers: ['code_execution_20260120'] }) },

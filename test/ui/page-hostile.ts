@@ -273,7 +273,8 @@ scene.test('tool names, inputs and results, questions and errors are shown as te
   await sendEvents(page)
   await openRun(tab)
   await page.getByRole('form', { name: 'Question from Claude' }).getByRole('radio').first().waitFor()
-  await page.getByRole('region', { name: `Permission to use ${nasty}` }).waitFor()
+  // The stream ends, so the page reads it again, and this server sends the same events once more.
+  await page.getByRole('region', { name: `Permission to use ${nasty}` }).first().waitFor()
   for (const summary of await page.locator('main summary').all()) await summary.click()
   await assertAllText(page)
   await sendEvents(page, { type: 'error', error: nasty, code: nasty })
