@@ -274,7 +274,10 @@ scene.test('tool names, inputs and results, questions and errors are shown as te
   await openRun(tab)
   await page.getByRole('form', { name: 'Question from Claude' }).getByRole('radio').first().waitFor()
   // The stream ends, so the page reads it again, and this server sends the same events once more.
-  await page.getByRole('region', { name: `Permission to use ${nasty}` }).first().waitFor()
+  await page
+    .getByRole('region', { name: `Permission to use ${nasty}` })
+    .first()
+    .waitFor()
   for (const summary of await page.locator('main summary').all()) await summary.click()
   await assertAllText(page)
   await sendEvents(page, { type: 'error', error: nasty, code: nasty })
