@@ -176,7 +176,7 @@ export function testTools({ client, server, Anthropic, isFormer }: Subject): voi
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
   })
 
-  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'a'.repeat(64), 'b'.repeat(128)]) {
+  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'a'.repeat(64), 'b'.repeat(128)]) {
     testIf(name.length > 100)(
       `a client's tool named ${name} reaches the model under its name and never runs on the server`,
       async () => {

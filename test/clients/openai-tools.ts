@@ -159,7 +159,7 @@ export function testTools({ client, server, makeClient, OpenAI, isFormer }: Subj
     assert.deepEqual(conversationOf(sent(upstream)).at(-1), user(toolResult(call.id, 'rain'), 'And tomorrow?'))
   })
 
-  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'StructuredOutput', 'Task', 'a'.repeat(64)]) {
+  for (const name of ['Bash', 'mcp__x', 'mcp__client__get-it', 'Task', 'a'.repeat(64)]) {
     testIf(name === 'Bash')(
       `a client's tool named ${name} reaches the model under that name and is never run here`,
       async () => {
