@@ -73,7 +73,8 @@ const forms: Record<SurfaceName, Form> = {
 const toJson = ({ data }: SentEvent): Json => (data === '[DONE]' ? { done: true } : (JSON.parse(data) as Json))
 
 /** In the words of the scripted model, or for an agent that was refused in the middle of its answer. */
-const refusal = /scripted refusal|^The model's safeguards stopped its answer|safeguards flagged this message/
+const refusal =
+  /scripted refusal|^The model's safeguards stopped its answer|safeguards flagged this message|can't help with this\. Start a new session/
 
 /** Failures that are the model's, and not the server's. */
 const modelFailure = /^The model (called|returned no answer|repeatedly returned no answer)/
