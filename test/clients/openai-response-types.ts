@@ -6,6 +6,7 @@
 //   API (the schema of Open Responses has them), but not to the SDK's types.
 // - The `status` of a custom call is part of the SDK's type of a listed item, but not of that of an output item.
 // - `usage` is null in the vendor's API until a response has finished; the SDK declares it as missing.
+// - The `description` of a format is null if there is none in the schema of Open Responses; the SDK declares it as missing.
 // - `output_text` is added by the SDK, and declared as if it were sent.
 import assert from 'node:assert/strict'
 import { Ajv, type ValidateFunction } from 'ajv'
@@ -37,7 +38,16 @@ function asDeclared(response: object): object {
     ([key, value]) => !undeclared.includes(key) && !(key === 'usage' && value === null),
   )
   const { output, ...rest } = { output: [] as object[], ...Object.fromEntries(fields) }
-  return { output_text: '', ...rest, output: output.map(withoutStatus) }
+  return { output_text: '', ...withoutDescription(rest), output: output.map(withoutStatus) }
+}
+
+type Formatted = { text?: { format?: { description?: string | null } } }
+
+function withoutDescription(response: Formatted): object {
+  const { text } = response
+  if (text?.format?.description !== null) return response
+  const { description: _, ...format } = text.format
+  return { ...response, text: { ...text, format } }
 }
 
 function withoutStatus(item: object): object {
