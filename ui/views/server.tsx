@@ -28,8 +28,8 @@ export function Server() {
         ))}
       </ul>
       <p>
-        Names for the OpenAI, Anthropic and Ollama APIs. A name alone is the plain model; with <code>agent/</code> it is Claude
-        Code with all its tools.
+        Names for the OpenAI, Anthropic and Ollama APIs. A name alone is the plain model; with <code>agent/</code> it is
+        Claude Code with all its tools.
       </p>
       <h2>API</h2>
       <p>
