@@ -1,8 +1,9 @@
 // Seals a text so that a client can keep it but not read or change it: authenticated encryption with a key in the data
 // folder. Not for secrets of this server, nor for what is stored here.
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replacePrivateFile } from '../platform/private-files.ts'
 
 export type Sealer = {
   /** The same text is sealed the same way each time. */
@@ -61,8 +62,6 @@ function readKey(file: string): Buffer {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
   const key = randomBytes(keyBytes)
-  // Renamed, so that a crash leaves no half of it behind.
-  writeFileSync(`${file}.new`, key, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  replacePrivateFile(file, key)
   return key
 }

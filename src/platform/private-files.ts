@@ -1,6 +1,6 @@
 // Creates files and folders that only their owner can read, whatever the umask is, and tightens the modes of existing
 // ones. Not for their contents.
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StartupError } from '../errors.ts'
 
@@ -50,6 +50,12 @@ export function makePrivateFile(file: string, onWarning: OnWarning): void {
     if (!isExisting(error)) throw cannotBeUsed(file, error)
   }
   tighten(file, 0o600, onWarning)
+}
+
+/** Writes the whole file, or nothing: whoever reads it at that moment, or after a crash, finds the old one or the new one. */
+export function replacePrivateFile(file: string, content: string | Buffer): void {
+  writeFileSync(`${file}.new`, content, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
 
 /** Removes the access of other users. A missing file is skipped. */

@@ -1,7 +1,8 @@
 // The address of a data folder's server: a small file that the server writes when it starts listening and removes when
 // it ends, and that commands read. A folder has one server at a time (see store/folder-lock.ts).
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { replacePrivateFile } from './private-files.ts'
 
 /** `process` combines the server's pid and start time, so that no other process is mistaken for it. */
 export type ServerAddress = { url: string; pid: number; process: string; version: string; startedAt: string }
@@ -9,10 +10,7 @@ export type ServerAddress = { url: string; pid: number; process: string; version
 const fileOf = (dataDir: string) => join(dataDir, 'server.json')
 
 export function writeServerAddress(dataDir: string, address: ServerAddress): void {
-  const file = fileOf(dataDir)
-  // Written atomically: it may be read at any moment.
-  writeFileSync(`${file}.new`, JSON.stringify(address), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  replacePrivateFile(fileOf(dataDir), JSON.stringify(address))
 }
 
 export function removeServerAddress(dataDir: string): void {

@@ -1,10 +1,11 @@
 // Which abilities are used with which executable, and why one is not used at all: what its examination found, kept in the data folder for
 // each executable, and what failed in use since. Until an executable has been examined it has none. Not for how it is examined
 // (examine.ts).
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../platform/clock.ts'
 import { isObject } from '../../platform/json.ts'
+import { replacePrivateFile } from '../../platform/private-files.ts'
 import {
   type Abilities,
   type AbilityBook,
@@ -198,8 +199,7 @@ export class Examinations implements AbilityBook {
       rememberedMax,
     )
     try {
-      writeFileSync(`${this.#file}.new`, `${JSON.stringify(entries, null, 1)}\n`, { mode: 0o600 })
-      renameSync(`${this.#file}.new`, this.#file)
+      replacePrivateFile(this.#file, `${JSON.stringify(entries, null, 1)}\n`)
     } catch {
       // It is found out again at the next start.
     }
