@@ -2,7 +2,6 @@
 // (tool-server.ts).
 import type { CallToolResult, ToolAnnotations } from '@modelcontextprotocol/sdk/types.js'
 import type { z } from 'zod'
-import { ownRuns } from '../../auth/authenticate.ts'
 import { checkTimeout, toAgentRun } from '../../compat/agent-run.ts'
 import { checkAnswerSchema } from '../../compat/json-schema-checks.ts'
 import { resolveModel, systemOptions } from '../../compat/models.ts'
@@ -10,8 +9,8 @@ import { noPlainOptions } from '../../core/agent.ts'
 import type { Scope } from '../../core/key-record.ts'
 import type { RunInput as CoreRunInput } from '../../core/runs.ts'
 import { listSessions } from '../../core/sessions.ts'
-import type { RunRecord } from '../../core/store.ts'
-import { AppError, invalidField } from '../../errors.ts'
+import { invalidField } from '../../errors.ts'
+import { findOwnRun } from '../../http/own-run.ts'
 import { startRunFor } from '../../http/start-run.ts'
 import { parseBody } from '../../http/validate.ts'
 import { followCall } from './follow-call.ts'
@@ -104,7 +103,7 @@ export const tools: readonly Tool[] = [
     input: RunStatusInput,
     output: RunResult,
     annotations: reading,
-    call: async (args, call, options) => toStatus(await findRun(parseBody(RunStatusInput, args), call, options)),
+    call: status,
   },
 ]
 
@@ -163,10 +162,7 @@ async function sessions(args: unknown, call: ToolCall, options: McpOptions): Pro
   return toSessions(page, (id) => options.runs.holderOf(id))
 }
 
-async function findRun({ run_id: id }: RunStatusInput, call: ToolCall, { runs }: McpOptions): Promise<RunRecord> {
-  const record = await runs.get(id)
-  const { owner } = ownRuns(call.request.caller)
-  if (record === null || (owner !== undefined && record.owner !== owner))
-    throw new AppError('run_not_found', `there is no run ${id}`, { field: 'run_id' })
-  return record
+async function status(args: unknown, { request }: ToolCall, { runs }: McpOptions): Promise<CallToolResult> {
+  const { run_id: id } = parseBody(RunStatusInput, args)
+  return toStatus(await findOwnRun(runs, request.caller, id, 'run_id'))
 }

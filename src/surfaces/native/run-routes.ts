@@ -3,7 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ownRuns } from '../../auth/authenticate.ts'
 import type { Runs } from '../../core/runs.ts'
 import type { RunStatus, UsageStore } from '../../core/store.ts'
-import { AppError, invalidField } from '../../errors.ts'
+import { invalidField } from '../../errors.ts'
+import { findOwnRun } from '../../http/own-run.ts'
 import type { ReaderLimits } from '../../http/reader-limits.ts'
 import type { RouteRequest, RouteTable } from '../../http/routes.ts'
 import { followRun } from '../../http/stream-run.ts'
@@ -174,14 +175,7 @@ function checkAnswers(questions: readonly unknown[], answers: Record<string, str
 
 const idOf = (id: string): string => parseQuery(RunParams, { id }).id
 
-async function find(runs: Runs, { params, caller }: RouteRequest) {
-  const id = idOf(params.id)
-  const record = await runs.get(id)
-  const { owner } = ownRuns(caller)
-  if (record === null || (owner !== undefined && record.owner !== owner))
-    throw new AppError('run_not_found', `there is no run ${id}`, { field: 'id' })
-  return record
-}
+const find = (runs: Runs, { params, caller }: RouteRequest) => findOwnRun(runs, caller, idOf(params.id), 'id')
 
 /** The id of the approval that the run waits for. Throws if it is of the other type. */
 async function findApproval(
