@@ -125,6 +125,17 @@ export async function countInputTokens<Body extends CompatBody, Plan extends Ans
   return options.countTokens(run, model)
 }
 
+/** The model that a name stands for. Throws `model_not_found`, and `insufficient_scope` if the caller may not use agents. */
+export async function resolveFor(
+  caller: Caller,
+  name: string,
+  { models, modelMap }: Pick<CompatOptions, 'models' | 'modelMap'>,
+): Promise<ResolvedModel> {
+  const resolved = resolveModel(name, await models(), modelMap)
+  if (resolved.agent) requireScope(caller, 'agent')
+  return resolved
+}
+
 /** Everything before the run. The scope comes before translation: a key without it learns nothing about its request. */
 async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
@@ -132,8 +143,7 @@ async function prepare<Body extends CompatBody, Plan extends AnswerPlan>(
   request: Pick<FastifyRequest, 'body' | 'caller' | 'headers'>,
 ): Promise<Translation<Plan> & { body: Body; model: string }> {
   const body = api.parse(request.body)
-  const resolved = resolveModel(body.model, await options.models(), options.modelMap)
-  if (resolved.agent) requireScope(request.caller, 'agent')
+  const resolved = await resolveFor(request.caller, body.model, options)
   const translation = await api.translate(body, resolved, request, options)
   const { jsonSchema } = translation.run.options
   await checkAnswerSchema(jsonSchema, api.schemaParam(translation.plan))

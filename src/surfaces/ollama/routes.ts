@@ -1,11 +1,10 @@
 // Ollama's routes, for programs that speak nothing else: chat and generate, whole and streamed as lines of JSON, and
 // what such programs ask about models. What would change the models of a machine is refused.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { requireScope } from '../../auth/authenticate.ts'
 import { checkMayUse, mayUseModel } from '../../auth/key-policy.ts'
 import { plainOrAgent } from '../../compat/model-routes.ts'
-import { displayNameOf, modelNames, type ResolvedModel, resolveModel } from '../../compat/models.ts'
-import { type CompatApi, type CompatOptions, serveRun } from '../../compat/serve-run.ts'
+import { displayNameOf, modelNames, type ResolvedModel } from '../../compat/models.ts'
+import { type CompatApi, type CompatOptions, resolveFor, serveRun } from '../../compat/serve-run.ts'
 import { AppError, missingField } from '../../errors.ts'
 import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
@@ -150,13 +149,8 @@ async function answer<Body extends OllamaBody>(
 }
 
 /** Throws if there is no such model, or if the caller may not use it. */
-async function resolve(
-  name: string,
-  { models, modelMap }: CompatOptions,
-  { caller }: FastifyRequest,
-): Promise<ResolvedModel> {
-  const resolved = resolveModel(name, await models(), modelMap)
-  if (resolved.agent) requireScope(caller, 'agent')
+async function resolve(name: string, options: CompatOptions, { caller }: FastifyRequest): Promise<ResolvedModel> {
+  const resolved = await resolveFor(caller, name, options)
   checkMayUse(caller.key, resolved.model ?? name)
   return resolved
 }

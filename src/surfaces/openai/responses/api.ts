@@ -1,7 +1,6 @@
 // Describes the Responses API for serve-run.ts: how a request becomes a run, and its answer a response, or a compacted
 // conversation. Not for stored responses (stored-responses.ts), nor for the routes.
 import type { Caller } from '../../../auth/authenticate.ts'
-import { AnswerCollector } from '../../../compat/answer-stream.ts'
 import type { ResolvedModel } from '../../../compat/models.ts'
 import type { CompatApi, Translation } from '../../../compat/serve-run.ts'
 import type { RunHandle, RunInput } from '../../../core/runs.ts'
@@ -10,7 +9,7 @@ import { namedFrame } from '../../../http/sse.ts'
 import { missingIn, parseBody } from '../../../http/validate.ts'
 import { Conversations } from '../conversations/conversations.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { toInput } from './answered-items.ts'
+import { AnsweredItems } from './answered-items.ts'
 import { keptItems, requestsCompaction, sinceCompaction, triggerType } from './compaction.ts'
 import type { ConnectionMemory } from './connection-memory.ts'
 import { responseNestedFields } from './fields.ts'
@@ -98,15 +97,10 @@ type Addition = { conversation: string; items: readonly InputItem[]; plan: Respo
 
 /** Adds what was sent and answered to the conversation once the run has succeeded: before the client learns of that. */
 function addTo(options: OpenaiOptions, { conversation, items, plan, caller }: Addition): NonNullable<RunInput['tap']> {
-  // The model needs its thinking again, whether or not the client sees it.
-  const whole = { ...plan, includesThinking: true }
-  const answer = new AnswerCollector(whole)
-  const facts: ResponseFacts = { runId: '', createdAtMs: 0 }
+  const answered = new AnsweredItems(plan)
   return async (event) => {
-    answer.accept(event)
-    if (event.type === 'run-start') facts.runId = event.runId
-    if (event.type !== 'run-end' || event.outcome !== 'succeeded') return
-    const output = toInput(endedResponse(whole, facts, answer.end(event)), new Set())
+    const output = answered.accept(event)
+    if (output === null) return
     const input = items.filter(({ type }) => type !== triggerType)
     await new Conversations(options.conversations, caller).add(conversation, [...input, ...output], 'input')
   }
@@ -152,10 +146,14 @@ const toEarlier = (items: readonly InputItem[], param = earlierParam): LocatedIt
 const isContinuation = ({ input, previous_response_id: previous }: ResponseRequest) =>
   (input === null || input === undefined) && Boolean(previous)
 
+/** Null if there is no input. */
+export const toItems = (input: ResponseRequest['input']): InputItem[] | null =>
+  typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : (input ?? null)
+
 function inputItems(body: ResponseRequest): InputItem[] {
   const { input, previous_response_id: previous } = body
-  if (Array.isArray(input)) return input
-  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }]
+  const items = toItems(input)
+  if (items !== null) return items
   if (previous) throw invalidField('input', 'is required: send what follows the previous response')
   throw missingIn(ResponseRequest, body, 'input')
 }

@@ -2,10 +2,8 @@
 // messages. Requests are answered one after the other. Not for the connection itself (http/websockets.ts).
 import { randomBytes } from 'node:crypto'
 import { requireScope } from '../../../auth/authenticate.ts'
-import { AnswerCollector } from '../../../compat/answer-stream.ts'
-import { resolveModel } from '../../../compat/models.ts'
-import { type MessageApi, serveMessage } from '../../../compat/serve-run.ts'
-import type { RunEnd } from '../../../core/events.ts'
+import { type MessageApi, resolveFor, serveMessage } from '../../../compat/serve-run.ts'
+import { noUsage, type RunEnd } from '../../../core/events.ts'
 import type { RunHandle } from '../../../core/runs.ts'
 import { AppError, invalidField } from '../../../errors.ts'
 import type { Reading } from '../../../http/reader-limits.ts'
@@ -16,10 +14,10 @@ import { parseBody } from '../../../http/validate.ts'
 import { type Connection, closeCodes } from '../../../http/websockets.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { toInput } from './answered-items.ts'
-import { locate, responsesApi } from './api.ts'
+import { AnsweredItems } from './answered-items.ts'
+import { locate, responsesApi, toItems } from './api.ts'
 import { ConnectionMemory } from './connection-memory.ts'
-import { endedResponse, ResponseEvents, type ResponseFacts, responseId } from './reply.ts'
+import { ResponseEvents, type ResponseFacts, responseId } from './reply.ts'
 import type { ResponseEvent } from './reply-schemas.ts'
 import { checkResponse, planOf, type ResponsePlan } from './request.ts'
 import { ResponseMessage, ResponseRequest } from './schemas.ts'
@@ -145,18 +143,13 @@ class ConnectionRequests {
   #encoder(message: Message, plan: ResponsePlan, { id, createdAtMs }: RunHandle) {
     const facts: ResponseFacts = { runId: id, createdAtMs }
     const events = new ResponseEvents(plan, facts)
-    // The model needs its thinking again, whether or not the client saw it.
-    const whole = { ...plan, includesThinking: true }
-    const answer = new AnswerCollector(whole)
+    const answered = plan.request.body.store === false ? new AnsweredItems(plan) : null
     const toFrames = (encoded: readonly ResponseEvent[]) => encoded.map((event) => toFrame(event, message.stream_id))
     return {
       toFrames: (event: Parameters<typeof events.encode>[0]) => {
         const encoded = events.encode(event)
-        answer.accept(event)
-        if (event.type === 'run-end' && plan.request.body.store === false) {
-          const output = toInput(endedResponse(whole, facts, answer.end(event)), new Set())
-          this.#memory.add(responseId(id), [...this.#memory.current, ...output])
-        }
+        const added = answered?.accept(event) ?? null
+        if (added !== null) this.#memory.add(responseId(id), [...this.#memory.current, ...added])
         return toFrames(encoded)
       },
       toErrorFrames: (error: AppError) => {
@@ -170,10 +163,9 @@ class ConnectionRequests {
   async #prepare(message: Message): Promise<void> {
     const { options, request } = this.#parts
     const body = parseBody(ResponseRequest, message.body)
-    const resolved = resolveModel(body.model, await options.models(), options.modelMap)
-    if (resolved.agent) requireScope(request.caller, 'agent')
+    const resolved = await resolveFor(request.caller, body.model, options)
     checkResponse(body)
-    const input = typeof body.input === 'string' ? [{ role: 'user', content: body.input }] : (body.input ?? [])
+    const input = toItems(body.input) ?? []
     const { before, own } = await locate(options, { body, input, caller: request.caller, memory: this.#memory })
     const facts = { runId: `run_${randomBytes(16).toString('hex')}`, createdAtMs: Date.now() }
     const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, options.sealer)
@@ -215,7 +207,7 @@ const emptyEnd: RunEnd = {
   stopSequence: null,
   numTurns: 0,
   durationMs: 0,
-  usage: { inputTokens: 0, outputTokens: 0, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, raw: {} },
+  usage: noUsage,
   costUsd: 0,
   model: '',
   sessionId: '',
