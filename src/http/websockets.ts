@@ -79,7 +79,7 @@ export class Connection {
   /** Settles once the client has taken the message: to false if it is gone, or has stalled for too long. */
   send(text: string): Promise<boolean> {
     this.keepOpen()
-    if (this.#socket.readyState !== this.#socket.OPEN) return Promise.resolve(false)
+    if (!this.isOpen) return Promise.resolve(false)
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
         this.#socket.terminate()
@@ -90,6 +90,10 @@ export class Connection {
         resolve(!error)
       })
     })
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN
   }
 
   /** The connection is in use. */

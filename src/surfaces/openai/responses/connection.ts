@@ -12,6 +12,7 @@ import type { RouteRequest } from '../../../http/routes.ts'
 import type { Frame } from '../../../http/sse.ts'
 import { parseBody } from '../../../http/validate.ts'
 import { type Connection, closeCodes } from '../../../http/websockets.ts'
+import { fieldsOf } from '../../../platform/json.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { AnsweredItems } from './answered-items.ts'
@@ -20,10 +21,13 @@ import { ConnectionMemory } from './connection-memory.ts'
 import { ResponseEvents, type ResponseFacts, responseId } from './reply.ts'
 import type { ResponseEvent } from './reply-schemas.ts'
 import { checkResponse, planOf, type ResponsePlan } from './request.ts'
-import { ResponseMessage, ResponseRequest } from './schemas.ts'
+import { ResponseMessage, ResponseRequest, streamIdMax } from './schemas.ts'
 
 /** Requests that wait on one connection. */
 const waitingMax = 16
+
+/** Errors that the client has not taken yet. One that sends without reading would fill the memory with them. */
+const refusalsMax = 1_000
 
 export type ParseJson = (text: string) => Promise<unknown>
 
@@ -47,6 +51,7 @@ class ConnectionRequests {
   readonly #memory = new ConnectionMemory()
   readonly #waiting: string[] = []
   #waitingBytes = 0
+  #refusals = 0
   #isAnswering = false
 
   constructor(parts: Parameters<typeof serveConnection>[0], connection: Connection) {
@@ -55,6 +60,8 @@ class ConnectionRequests {
   }
 
   accept(text: string | null): void {
+    // What was received before the other side learned that the connection is being closed.
+    if (!this.#connection.isOpen) return
     if (text === null) return void this.#refuse(new AppError('invalid_request', 'a message must be JSON, as text'))
     const bytes = Buffer.byteLength(text)
     if (this.#waiting.length >= waitingMax || this.#waitingBytes + bytes > this.#parts.bytesMax) {
@@ -86,10 +93,12 @@ class ConnectionRequests {
 
   async #answer(text: string): Promise<void> {
     let message: Message | null = null
+    let parsed: unknown = null
     // A run may be silent for longer than a connection may be.
     const timer = setInterval(() => this.#connection.keepOpen(), 60_000).unref()
     try {
-      message = await this.#read(text)
+      parsed = await this.#parts.parse(text)
+      message = this.#read(parsed)
       this.#parts.request.caller = await this.#identify()
       if (message.generate === false) await this.#prepare(message)
       else await this.#serve(message)
@@ -97,14 +106,13 @@ class ConnectionRequests {
       const error = toRequestError(thrown, this.#parts.request)
       if (message !== null) this.#forgetPrevious(message)
       if (error.code === 'unauthorized') return await this.end(error)
-      await this.#refuse(error, message?.stream_id)
+      await this.#refuse(error, streamIdOf(parsed))
     } finally {
       clearInterval(timer)
     }
   }
 
-  async #read(text: string): Promise<Message> {
-    const parsed = await this.#parts.parse(text)
+  #read(parsed: unknown): Message {
     const message = parseBody(ResponseMessage, parsed)
     if (message.type !== 'response.create') {
       throw invalidField('type', 'must be response.create: no other message is supported', 'unsupported_value')
@@ -188,13 +196,24 @@ class ConnectionRequests {
     return true
   }
 
-  #refuse(error: AppError, streamId?: string | null | undefined): Promise<boolean> {
+  async #refuse(error: AppError, streamId: string | null = null): Promise<void> {
+    if (++this.#refusals > refusalsMax) {
+      const reason = 'too many messages were refused: read the answers before you send more'
+      return this.#connection.close(closeCodes.policy, reason)
+    }
     const { error: details } = toErrorBody(error)
-    const fields = streamId ? { stream_id: streamId } : {}
-    return this.#connection.send(
+    const fields = streamId === null ? {} : { stream_id: streamId }
+    await this.#connection.send(
       JSON.stringify({ type: 'error', status: openaiStatus(error), error: details, ...fields }),
     )
+    this.#refusals--
   }
+}
+
+/** The id of a message that may be no request, so that its client can tell which one was refused. */
+function streamIdOf(message: unknown): string | null {
+  const { stream_id: id } = fieldsOf(message)
+  return typeof id === 'string' && id !== '' && id.length <= streamIdMax ? id : null
 }
 
 /** The end of a run that never was. */

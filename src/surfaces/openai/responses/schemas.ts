@@ -136,10 +136,13 @@ export const ResponseRequest = z
   })
 export type ResponseRequest = z.output<typeof ResponseRequest>
 
+/** In characters. */
+export const streamIdMax = 256
+
 /** A message of a client over a WebSocket: its type, and the fields of a response. */
 export const ResponseMessage = z.looseObject({
   type: text,
-  stream_id: text.max(256, must('at most 256 characters long')).nullish(),
+  stream_id: text.max(streamIdMax, must(`at most ${streamIdMax} characters long`)).nullish(),
   generate: flag.nullish(),
   background: flag.nullish(),
   stream: z.unknown().optional(),

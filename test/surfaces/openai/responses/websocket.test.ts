@@ -126,6 +126,40 @@ test('too many requests that wait on a connection are refused, and those before 
   socket.terminate()
 })
 
+test('a client that sends more refused messages than it reads answers is cut off', async (t) => {
+  const server = await listen(t, (_request, signal) => untilAborted(signal, ['Half']))
+  const socket = await open(server)
+  socket.pause()
+  for (let count = 0; count < 5_000; count++) socket.send('x')
+  const end = closed(socket)
+  socket.resume()
+  assert.deepEqual(await end, [1008, 'too many messages were refused: read the answers before you send more'])
+})
+
+test('the error for a message that is not accepted has its stream id', async (t) => {
+  const socket = await open(await listen(t))
+  const request = { model: 'sonnet', input: 'hi', stream_id: 's1' }
+  for (const message of [
+    { ...request, type: 'response.create', background: true },
+    { ...request, type: 'response.create', generate: 'x' },
+    { ...request, type: 'response.cancel' },
+    { ...request, type: 'response.create', model: null },
+  ]) {
+    socket.send(JSON.stringify(message))
+    const { type, status, stream_id } = await nextEvent(socket)
+    assert.deepEqual([type, status, stream_id], ['error', 400, 's1'])
+  }
+  for (const [text, message] of [
+    ['[]', 'an array'],
+    ['{"type":"response.create","stream_id":5}', 'a number as its id'],
+  ] as const) {
+    socket.send(text)
+    const event = await nextEvent(socket)
+    assert.deepEqual([event.type, 'stream_id' in event], ['error', false], message)
+  }
+  socket.terminate()
+})
+
 async function openWithKey(t: TestContext) {
   const server = await listen(t, (_request, signal) => untilAborted(signal, ['Half']), { requiresKey: true })
   const headers = await makeKey(server.store, Date.now, 1, ['chat'])
