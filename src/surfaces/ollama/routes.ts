@@ -92,7 +92,8 @@ export const ollamaRoutes: RouteTable<CompatOptions> = {
       answers: { 200: { about: 'The model.', json: 'OllamaShownModel' } },
       errors: ['model', 'cli'],
       async handler(options, request) {
-        const { model, name = model } = parseBody(ShowRequest, request.body)
+        const body = parseBody(ShowRequest, request.body)
+        const name = body.model || body.name
         if (!name) throw missingField('model')
         const resolved = await resolve(name, options, request)
         return toShownModel(resolved, displayNameOf(name, await options.models(), options.modelMap))

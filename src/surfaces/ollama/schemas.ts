@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { flag, integer, jsonSchema, must, object, text } from '../../core/schema.ts'
 
 const model = text.min(1, must('the name of a model')).max(256, must('the name of a model'))
+/** Programs in Go send the field that they do not use as an empty string. */
+const anyModel = text.max(256, must('the name of a model')).nullish()
 const images = z.array(text, must('an array of base64 strings')).nullish()
 
 const toolCall = z.looseObject(
@@ -97,7 +99,7 @@ export type GenerateRequest = z.output<typeof GenerateRequest>
 
 /** `POST /api/show`. */
 export const ShowRequest = z
-  .looseObject({ model: model.nullish(), name: model.nullish().describe('The same as `model`, for older programs.') })
+  .looseObject({ model: anyModel, name: anyModel.describe('The same as `model`, for older programs.') })
   .meta({
     id: 'OllamaShowRequest',
     description: 'Which model is meant, in `model` or, from older programs, in `name`.',

@@ -67,11 +67,19 @@ test('the fields of messages that have no effect are named', async () => {
 })
 
 test('show takes the name in either field, and needs one', async () => {
-  for (const body of [{ model: 'sonnet' }, { name: 'sonnet:latest' }]) {
+  for (const body of [
+    { model: 'sonnet' },
+    { name: 'sonnet:latest' },
+    { model: 'sonnet', name: '', system: '', template: '', verbose: false, options: null },
+    { model: 'sonnet', name: null },
+    { model: '', name: 'sonnet' },
+  ]) {
     assert.equal((await post('/api/show', body)).statusCode, 200)
   }
-  const answer = await post('/api/show', {})
-  assert.deepEqual([answer.statusCode, errorOf(answer)], [400, 'model is required'])
+  for (const body of [{}, { model: '' }, { model: null, name: '' }]) {
+    const answer = await post('/api/show', body)
+    assert.deepEqual([answer.statusCode, errorOf(answer)], [400, 'model is required'])
+  }
 })
 
 for (const [method, path, status, error] of [
