@@ -28,6 +28,7 @@ export const examples: Record<Key, Value | null> = {
   approvalTimeoutMs: '1h',
   maxRequestTimeoutMs: '4h',
   queueLimit: 200,
+  batchConcurrency: 2,
   bodyLimitBytes: '64mb',
   logLevel: 'debug',
   logFormat: 'json',

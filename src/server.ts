@@ -23,6 +23,7 @@ import { sealerIn } from './compat/sealed-text.ts'
 import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibration.ts'
 import { processEnvironment } from './config/load.ts'
 import type { Config } from './config/options.ts'
+import { BatchEngine } from './core/batches/batch-engine.ts'
 import { allObservers, type Observer, withObserver } from './core/observer.ts'
 import { scheduleRetention } from './core/retention.ts'
 import { createRuns } from './core/run-registry.ts'
@@ -132,19 +133,22 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     onEnd: logRun(log),
     onWarning,
   })
+  const callers = new Authenticator({
+    keys: store,
+    isLoopback: isLoopbackHost(config.host),
+    now: Date.now,
+    cwdRoots: config.cwdRoots,
+    onWarning,
+  })
+  const { clock = systemClock } = options
+  const batches = new BatchEngine({ store, concurrency: config.batchConcurrency, clock, now: Date.now, onWarning })
   const { app, createListener } = createApp({
     log,
     observer,
     bodyBytesMax: config.bodyLimitBytes,
     allowHosts: config.allowHosts,
     corsOrigins: config.corsOrigins,
-    callers: new Authenticator({
-      keys: store,
-      isLoopback: isLoopbackHost(config.host),
-      now: Date.now,
-      cwdRoots: config.cwdRoots,
-      onWarning,
-    }),
+    callers,
   })
   const files = createSessionFiles({ environment })
   const readers = new ReaderLimits()
@@ -161,13 +165,17 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     files,
     calibration,
     metrics,
-    clock: options.clock ?? systemClock,
+    clock,
+    batches,
+    callerOf: (owner) => callers.callerOf(owner),
     sealer: sealerIn(config.dataDir),
     startedAt,
   })
   const swept = registry.sweep()
   const found = await runs.recover(swept)
   if (found.failed + found.restarted > 0) log.warn(found, 'found runs that a previous server left unfinished')
+  const batchesLeft = await batches.recover(swept)
+  if (batchesLeft > 0) log.info({ batches: batchesLeft }, 'continues batches that a previous server left')
   const listeners = await listen(app, createListener, config).catch(async (error) => {
     await Promise.all([app.close(), pool.close(0), demo?.close()])
     await Promise.all([registry.close(), store.close()])
@@ -201,6 +209,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     examinations,
     pool,
     runs,
+    batches,
     registry,
     store,
     files,
@@ -285,6 +294,7 @@ type Parts = {
   examinations: Examinations
   pool: Pool
   runs: Runs
+  batches: BatchEngine
   registry: ProcessRegistry
   store: Store
   files: SessionFiles & { close(): Promise<void> }
@@ -305,6 +315,7 @@ function running({
   examinations,
   pool,
   runs,
+  batches,
   registry,
   store,
   files,
@@ -320,6 +331,7 @@ function running({
   })
   const end = async (graceMs: number) => {
     removeServerAddress(config.dataDir)
+    batches.close()
     await runs.close(graceMs)
     await Promise.all([pool.close(processGraceMs), examinations.close()])
     listeners.second?.closeAllConnections()

@@ -9,6 +9,7 @@ import type { TokenCalibration } from './compat/tokens/calibration.ts'
 import { estimateRequest } from './compat/tokens/estimate.ts'
 import type { Config } from './config/options.ts'
 import type { RunRequest } from './core/agent.ts'
+import type { BatchEngine } from './core/batches/batch-engine.ts'
 import type { Runs } from './core/runs.ts'
 import type { SessionFiles } from './core/sessions.ts'
 import type { Store } from './core/store.ts'
@@ -18,12 +19,14 @@ import type { ReaderLimits } from './http/reader-limits.ts'
 import type { Metrics } from './observability/metrics.ts'
 import type { Clock } from './platform/clock.ts'
 import { plainExample } from './preparation.ts'
+import { batchApiName, messageBatches } from './surfaces/anthropic/batches/batch-api.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
 import { registerMcp } from './surfaces/mcp/routes.ts'
 import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
 import { registerOllama, sendOllamaError } from './surfaces/ollama/routes.ts'
+import { openaiBatches, batchApiName as openaiBatchName } from './surfaces/openai/batches/batch-api.ts'
 import { registerOpenai, sendOpenaiError } from './surfaces/openai/routes.ts'
 import { registerOpenapi } from './web/api-docs-routes.ts'
 import { registerUi } from './web/page-routes.ts'
@@ -45,6 +48,9 @@ type SurfaceParts = {
   metrics: Metrics
   clock: Clock
   sealer: Sealer
+  batches: BatchEngine
+  /** The caller of that key. Throws `unauthorized`. */
+  callerOf(owner: string | null): Promise<Caller>
   /** When the server started, on the monotonic clock, in milliseconds. */
   startedAt: number
 }
@@ -66,6 +72,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     metrics,
     clock,
     sealer,
+    batches,
   } = parts
   const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
   const compatible = {
@@ -75,10 +82,12 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
-  app.register(async (scope) =>
-    registerOpenai(scope, { ...compatible, readers, sealer, conversations: store, countTokens }),
-  )
-  app.register(async (scope) => registerAnthropic(scope, { ...compatible, countTokens }))
+  const withBatches = { ...compatible, countTokens, batches, batchStore: store, callerOf: parts.callerOf }
+  const openai = { ...withBatches, readers, sealer, conversations: store, store }
+  batches.serve(openaiBatchName, openaiBatches(openai, Date.now))
+  app.register(async (scope) => registerOpenai(scope, openai))
+  batches.serve(batchApiName, messageBatches(withBatches))
+  app.register(async (scope) => registerAnthropic(scope, withBatches))
   app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt: parts.startedAt }

@@ -85,6 +85,8 @@ const stream: Examples = {
 
 const hello = { role: 'user', content: 'Say hello' }
 
+export const sampleFile = 'file-5c1e9a7b3d2f4860b4a6d8e0'
+
 /** Bodies of requests, by the operation. */
 export const requestExamples: Record<string, Examples> = {
   chat: { ...chat, ...background },
@@ -216,6 +218,29 @@ export const requestExamples: Record<string, Examples> = {
   },
   deleteResponse: { plain: { summary: 'No fields', value: {} } },
   cancelResponse: { plain: { summary: 'No fields', value: {} } },
+  createBatch: {
+    chat: {
+      summary: 'The requests of a file',
+      value: { input_file_id: sampleFile, endpoint: '/v1/chat/completions', completion_window: '24h' },
+    },
+  },
+  cancelBatch: { plain: { summary: 'No fields', value: {} } },
+  deleteFile: { plain: { summary: 'No fields', value: {} } },
+  createMessageBatch: {
+    one: {
+      summary: 'One request',
+      value: {
+        requests: [
+          {
+            custom_id: 'first',
+            params: { model: 'sonnet', max_tokens: 1024, messages: [{ role: 'user', content: 'Say hello' }] },
+          },
+        ],
+      },
+    },
+  },
+  cancelMessageBatch: { plain: { summary: 'No fields', value: {} } },
+  deleteMessageBatch: { plain: { summary: 'No fields', value: {} } },
   createConversation: {
     empty: { summary: 'Empty', value: {} },
     items: {
@@ -463,6 +488,53 @@ const itemList = {
   has_more: false,
 }
 
+const file = {
+  id: sampleFile,
+  object: 'file',
+  bytes: 1204,
+  created_at: 1_795_341_600,
+  expires_at: 1_797_933_600,
+  filename: 'requests.jsonl',
+  purpose: 'batch',
+  status: 'processed',
+}
+export const sampleBatch = 'batch_5c1e9a7b3d2f4860b4a6d8e0f2c4a6b8'
+const batch = {
+  id: sampleBatch,
+  object: 'batch',
+  endpoint: '/v1/chat/completions',
+  errors: null,
+  input_file_id: sampleFile,
+  completion_window: '24h',
+  status: 'completed',
+  output_file_id: `${sampleBatch.replace('batch_', 'file-')}-output`,
+  error_file_id: null,
+  created_at: 1_795_341_600,
+  in_progress_at: 1_795_341_600,
+  expires_at: 1_795_428_000,
+  finalizing_at: 1_795_341_642,
+  completed_at: 1_795_341_642,
+  failed_at: null,
+  expired_at: null,
+  cancelling_at: null,
+  cancelled_at: null,
+  request_counts: { total: 8, completed: 8, failed: 0 },
+  metadata: null,
+}
+export const sampleMessageBatch = 'msgbatch_0b1c2d3e4f5a69788796a5b4c3d2e1f0'
+const messageBatch = {
+  id: sampleMessageBatch,
+  type: 'message_batch',
+  processing_status: 'ended',
+  request_counts: { processing: 0, succeeded: 8, errored: 0, canceled: 0, expired: 0 },
+  created_at: '2026-11-22T10:00:00.000Z',
+  expires_at: '2026-11-23T10:00:00.000Z',
+  ended_at: '2026-11-22T10:00:42.000Z',
+  cancel_initiated_at: null,
+  archived_at: null,
+  results_url: `http://127.0.0.1:5005/v1/messages/batches/${sampleMessageBatch}/results`,
+}
+
 const openaiModel = { id: 'sonnet', object: 'model', created: 0, owned_by: 'anthropic' }
 const anthropicModel = {
   type: 'model',
@@ -599,6 +671,26 @@ export const answerExamples: Record<string, Examples> = {
     ],
     usage: response.usage,
   }),
+  'uploadFile 200': one('A file', file),
+  'getFile 200': one('A file', file),
+  'listFiles 200': one('A page', {
+    ...{ object: 'list', data: [file], first_id: sampleFile, last_id: sampleFile, has_more: false },
+  }),
+  'deleteFile 200': one('Deleted', { id: sampleFile, object: 'file', deleted: true }),
+  ...Object.fromEntries(['createBatch', 'getBatch', 'cancelBatch'].map((id) => [`${id} 200`, one('A batch', batch)])),
+  'listBatches 200': one('A page', {
+    ...{ object: 'list', data: [batch], first_id: sampleBatch, last_id: sampleBatch, has_more: false },
+  }),
+  ...Object.fromEntries(
+    ['createMessageBatch', 'getMessageBatch', 'cancelMessageBatch'].map((id) => [
+      `${id} 200`,
+      one('A batch', messageBatch),
+    ]),
+  ),
+  'listMessageBatches 200': one('A page', {
+    ...{ data: [messageBatch], has_more: false, first_id: sampleMessageBatch, last_id: sampleMessageBatch },
+  }),
+  'deleteMessageBatch 200': one('Deleted', { id: sampleMessageBatch, type: 'message_batch_deleted' }),
   'countResponseTokens 200': one('An estimate', { object: 'response.input_tokens', input_tokens: 297 }),
   'createMessage 200': one('An answer', {
     id: 'msg_6f1d0c2b9a8e4d7f8b3a5c1e0d9f7a42',

@@ -1,6 +1,7 @@
 // The operations of the document, from the rows that register the routes.
 import { type ErrorGroup, errorGroups } from '../../src/http/error-groups.ts'
 import type { Answer, Route, RouteTable } from '../../src/http/routes.ts'
+import { batchRoutes as messageBatchRoutes } from '../../src/surfaces/anthropic/batches/routes.ts'
 import { anthropicRoutes } from '../../src/surfaces/anthropic/routes.ts'
 import { mcpRoutes } from '../../src/surfaces/mcp/routes.ts'
 import { chatRoutes } from '../../src/surfaces/native/chat-routes.ts'
@@ -10,7 +11,9 @@ import { runRoutes } from '../../src/surfaces/native/run-routes.ts'
 import { Nothing } from '../../src/surfaces/native/server-schemas.ts'
 import { sessionRoutes } from '../../src/surfaces/native/session-routes.ts'
 import { ollamaRoutes } from '../../src/surfaces/ollama/routes.ts'
+import { batchRoutes } from '../../src/surfaces/openai/batches/routes.ts'
 import { conversationRoutes } from '../../src/surfaces/openai/conversations/routes.ts'
+import { fileRoutes } from '../../src/surfaces/openai/files/routes.ts'
 import { responseRoutes } from '../../src/surfaces/openai/responses/routes.ts'
 import { openaiRoutes } from '../../src/surfaces/openai/routes.ts'
 import { openapiRoutes } from '../../src/web/api-docs-routes.ts'
@@ -28,7 +31,10 @@ const tables: readonly RouteTable<never>[] = [
   openaiRoutes,
   responseRoutes,
   conversationRoutes,
+  fileRoutes,
+  batchRoutes,
   anthropicRoutes,
+  messageBatchRoutes,
   ollamaRoutes,
   mcpRoutes,
   loginRoutes,
@@ -133,7 +139,7 @@ function errorsOf(route: Documented, book: ErrorResponses): Record<string, Schem
   const wanted = new Set<ErrorGroup>(['guard', ...errors])
   if (scope !== 'open') wanted.add('key')
   if (scope !== 'open' && scope !== 'any') wanted.add('scope')
-  if (bodyOf(route)) wanted.add('body')
+  if (bodyOf(route) || route.form) wanted.add('body')
   if (startsRun) wanted.add('folder').add('model').add('run')
   // In the order of the table, so that the same errors get the same name.
   const ordered = (Object.keys(errorGroups) as ErrorGroup[]).filter((group) => wanted.has(group))
@@ -141,6 +147,9 @@ function errorsOf(route: Documented, book: ErrorResponses): Record<string, Schem
 }
 
 function requestBodyOf(route: Documented): Schema {
+  const { form } = route
+  if (form)
+    return { requestBody: { required: true, content: { 'multipart/form-data': { schema: refTo(idOf(form)) } } } }
   const body = bodyOf(route)
   if (!body) return {}
   const content = { 'application/json': { schema: refTo(idOf(body)), ...asExamples(requestExamples[route.id]) } }

@@ -94,7 +94,23 @@ export class Authenticator {
     if (isLoginCode(key)) throw unauthorized(invalidKeyText)
     await this.#limitRate(key)
     void keys.recordKeyUse(key.id, now()).catch(() => {})
+    return this.#withKey(key)
+  }
+
+  #withKey(key: KeyRecord): Caller {
     return { key, may: (scope) => allows(key, scope), requireBudget: () => this.#requireBudget(key) }
+  }
+
+  /**
+   * The caller for whom something goes on without a request: the key of that id, null for what was accepted while there were no keys.
+   * Throws `unauthorized` if the key was revoked or has expired.
+   */
+  async callerOf(owner: string | null): Promise<Caller> {
+    if (owner === null) return anonymousCaller
+    const { keys, now } = this.#options
+    const key = (await keys.keys()).find(({ id }) => id === owner)
+    if (key === undefined || !isUsable(key, now())) throw unauthorized('the API key was revoked or has expired')
+    return this.#withKey(this.#withinServer(key))
   }
 
   /** A caller who may exchange a login code for a key, and do nothing else. */
@@ -250,5 +266,6 @@ function budgetExceeded({ name, policy }: KeyRecord, { budgetUsd, spentUsd, peri
   const budget = `its budget of $${budgetUsd}${policy.budgetPeriod === null ? '' : ` a ${policy.budgetPeriod}`}`
   const again = period === null ? '' : `; it resets at ${new Date(period.endMs).toISOString()}`
   const text = `the API key ${name} has spent $${spentUsd.toFixed(4)} of ${budget}${again}`
-  return new AppError('budget_exceeded', text, { costUsd: spentUsd })
+  const resets = period === null ? {} : { resetsAtMs: period.endMs }
+  return new AppError('budget_exceeded', text, { costUsd: spentUsd, ...resets })
 }

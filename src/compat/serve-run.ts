@@ -4,7 +4,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Caller, requireScope } from '../auth/authenticate.ts'
 import type { ModelFact } from '../core/agent.ts'
+import type { Attempt, Batches, BatchStore, ItemAnswer } from '../core/batches/batches.ts'
 import type { RunHandle, RunInput, Runs } from '../core/runs.ts'
+import { toAppError } from '../errors.ts'
 import { nameIgnoredFields, refuseIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.ts'
 import type { Frame } from '../http/sse.ts'
 import { cancelOnAbort, startRun, startRunFor } from '../http/start-run.ts'
@@ -25,6 +27,15 @@ export type CompatOptions = {
   requestTimeoutMs: number
   /** Estimates how many tokens the model's API would count. `model` is a full id. */
   countTokens(run: TranslatedRun, model: string): number
+}
+
+/** What an API that has batches needs besides. */
+export type BatchOptions = {
+  batches: Batches
+  /** Batches and their results. */
+  batchStore: BatchStore
+  /** The caller of that key. Throws `unauthorized` if it was revoked or has expired. */
+  callerOf(owner: string | null): Promise<Caller>
 }
 
 type TranslatedRun = Omit<RunInput, 'timeoutMs'>
@@ -112,6 +123,43 @@ export async function serveMessage<Body extends CompatBody, Plan extends AnswerP
   await forwardRun(run, api.messageEncoder(plan, run), write, message.toError).finally(release)
 }
 
+/** An item of a batch: a request without a connection. */
+export type ItemRequest = Pick<FastifyRequest, 'body' | 'headers'> & {
+  /** Throws `unauthorized` if there is none any more. */
+  caller(): Promise<Caller>
+  attempt: Attempt
+  metadata: Record<string, string>
+}
+
+/** Starts the run of an item and waits for its answer. `toLine` makes it a line of the batch's results. Does not throw. */
+export async function answerItem<Body extends CompatBody, Plan extends AnswerPlan>(
+  api: CompatApi<Body, Plan>,
+  options: CompatOptions,
+  { body, headers, caller, attempt, metadata }: ItemRequest,
+  toLine: (reply: object, runId: string) => string,
+): Promise<ItemAnswer> {
+  const { idempotency, withdrawn } = attempt
+  let run: RunHandle | null = null
+  try {
+    const request = { body, headers, caller: await caller() }
+    const { run: input, plan, ignored } = await prepare(api, options, request)
+    refuseIgnoredFields(headers, ignored)
+    const own = { idempotency, metadata, isBatchItem: true, isAccepted: true, timeoutMs: options.requestTimeoutMs }
+    run = await startRunFor({ caller: request.caller, trace: null }, options.runs, { ...input, ...own })
+    const { isReplay, id: runId } = run
+    const line = toLine(api.toReply(await collectUnlessWithdrawn(run, plan, withdrawn), plan, run), runId)
+    return { runId, isReplay, line }
+  } catch (thrown) {
+    return { runId: run?.id ?? null, isReplay: run?.isReplay ?? false, error: toAppError(thrown) }
+  }
+}
+
+/** A run that has begun is not cancelled: its answer is paid for. */
+async function collectUnlessWithdrawn(run: RunHandle, plan: AnswerPlan, withdrawn: AbortSignal): Promise<WholeAnswer> {
+  const { release } = cancelOnAbort(run, withdrawn)
+  return collectAnswer(run, plan, release).finally(release)
+}
+
 /** Estimates the input tokens of a request, without a run. */
 export async function countInputTokens<Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
@@ -161,7 +209,11 @@ function nestedIgnored<Body extends CompatBody, Plan extends AnswerPlan>(
   return [...nested, ...alteredTools(tools)].filter((name) => !ignored.includes(name))
 }
 
-async function collectAnswer(run: RunHandle, plan: AnswerPlan): Promise<WholeAnswer> {
+async function collectAnswer(run: RunHandle, plan: AnswerPlan, onEvent = () => {}): Promise<WholeAnswer> {
   const answer = new AnswerCollector(plan)
-  return answer.end(await collectRun(run, (event) => answer.accept(event)))
+  const end = await collectRun(run, (event) => {
+    onEvent()
+    answer.accept(event)
+  })
+  return answer.end(end)
 }

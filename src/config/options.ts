@@ -283,6 +283,16 @@ export const configOptions = {
     default: 64,
     schema: () => integer(0, 100_000),
   }),
+  batchConcurrency: option({
+    name: 'batch-concurrency',
+    environment: 'CLAUDE_SERVE_BATCH_CONCURRENCY',
+    group: 'Limits',
+    placeholder: '<count>',
+    description: 'how many requests of batches are answered at the same time',
+    accepted: 'give an integer from 1 to 64',
+    default: 4,
+    schema: () => integer(1, 64),
+  }),
   bodyLimitBytes: option({
     name: 'body-limit',
     environment: 'CLAUDE_SERVE_BODY_LIMIT',

@@ -51,6 +51,7 @@ export class ActiveRun {
     })
     if (state.storage !== 'unsaved') this.log.storeAfter(Promise.resolve(true))
     this.#timeout = new PausableTimeout(input.timeoutMs, () => this.abort(timedOut(input.timeoutMs)))
+    if (input.isBatchItem) this.#timeout.pause()
     this.#approvals = new PendingPermissions(approvalTimeoutMs, (requestId) => this.#denyUnanswered(requestId))
     void this.#drive(restart)
     void (state.record.background ? nextTurn() : delay(storeAfterMs)).then(() => this.#dispatch({ type: 'due' }))
@@ -118,6 +119,7 @@ export class ActiveRun {
     const { requestSnapshot: _, tap, ...request } = this.#input
     let count = 0
     for await (const event of agent.run({ ...request, runId: this.record.id }, this.#controller.signal)) {
+      if (event.type === 'run-start') this.#timeout.resume()
       if (tap !== undefined) await tap(event)
       this.#dispatch({ type: 'emitted', event, atMs: now() })
       if (this.log.isFull) await Promise.race([this.log.flushed(), aborted(this.#controller.signal, this)])

@@ -66,6 +66,8 @@ export type RunRequest = {
   traceparent?: string
   /** Whether a person can be prompted for permission. If not, whatever requires permission is denied. */
   approvals: boolean
+  /** An item of a batch: it waits behind all others, leaves the last process to them, and its time starts when it begins. */
+  isBatchItem?: boolean
   /** A small request that a program sends alongside a conversation. It waits instead of taking the last process. */
   isAuxiliary: boolean
 }

@@ -2,6 +2,7 @@
 // keys, usage. The implementations are in store/; one suite (test/contract/store-suite.ts) tests them all.
 
 import type { AppError } from '../errors.ts'
+import type { BatchStore, FileStore } from './batches/batches.ts'
 import type { RunEnd, RunEvent } from './events.ts'
 import type { KeyRecord } from './key-record.ts'
 
@@ -211,11 +212,18 @@ export interface ConversationStore {
   deleteItem(conversationId: string, id: string): Promise<boolean>
 }
 
-export interface Store extends RunStore, SessionFactsStore, KeyStore, UsageStore, ConversationStore {
+export interface Store
+  extends RunStore,
+    SessionFactsStore,
+    KeyStore,
+    UsageStore,
+    ConversationStore,
+    BatchStore,
+    FileStore {
   /**
    * Deletes runs that ended before `endedBeforeMs`, with their events, then the oldest ended runs until the events take
-   * at most `bytesMax` bytes. Also deletes expired idempotency keys and what one-time links have left behind. Works in
-   * small steps so that other writes are not held up. Returns the number of runs deleted.
+   * at most `bytesMax` bytes. Also deletes expired idempotency keys and files, batches that ended 30 days ago, and what one-time links
+   * have left behind. Works in small steps so that other writes are not held up. Returns the number of runs deleted.
    */
   prune(limits: PruneLimits): Promise<number>
   /** Why nothing can be stored at present; null if it can. */

@@ -141,8 +141,9 @@ function newServer(handle: Handle, connections: Connections, upgrades: Upgrades,
 
 /** Answers `expect: 100-continue` only once everything but the body has been checked. */
 function continueLate(app: App, bodyBytesMax: number): void {
-  app.addHook('preParsing', async ({ headers }, reply) => {
-    const isTooLarge = Number(headers['content-length'] ?? 0) > bodyBytesMax
+  app.addHook('preParsing', async ({ headers, routeOptions }, reply) => {
+    // A form has a limit of its own.
+    const isTooLarge = !routeOptions.config.takesForms && Number(headers['content-length'] ?? 0) > bodyBytesMax
     if (headers.expect?.toLowerCase() === '100-continue' && !isTooLarge) reply.raw.writeContinue()
   })
 }
@@ -186,11 +187,11 @@ function guard(
     if (origin !== null && isPreflight(request)) return answerPreflight(request, reply)
     refuseKeysInUrl(target)
     if (request.is404) throw routeError(app, request, reply)
-    const { scope = 'admin', refusal } = request.routeOptions.config
+    const { scope = 'admin', refusal, takesForms = false } = request.routeOptions.config
     request.identify = async () => (await callers?.identify(request, scope, origin !== null)) ?? anonymousCaller
     request.caller = await request.identify()
     if (refusal !== undefined) throw refusal(target.split('?')[0] ?? target)
-    checkBodyType(request.raw)
+    checkBodyType(request.raw, takesForms)
   })
 }
 

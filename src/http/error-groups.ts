@@ -33,6 +33,8 @@ export const errorGroups = {
   oneRun: ['run_not_found'],
   ask: ['not_found'],
   response: ['not_found'],
+  batch: ['not_found'],
+  storedFile: ['not_found'],
   session: ['session_not_found'],
   mcpSession: ['not_found', 'rate_limited'],
   held: ['conflict'],

@@ -70,10 +70,14 @@ const isBelow = (address: string, origin: string) => address === origin || addre
 const effectFree = new Set(['GET', 'HEAD', 'OPTIONS'])
 const jsonType = /^application\/json(?:\s*;\s*charset="?utf-8"?)?$/i
 
-function checkContentType(request: IncomingMessage): void {
+/** Of forms with files. A page may send one without a preflight, like an empty body. */
+const formType = /^multipart\/form-data\s*;/i
+
+function checkContentType(request: IncomingMessage, takesForms: boolean): void {
   if (effectFree.has(request.method ?? '')) return
   const type = single(request, 'content-type')
   if (type === undefined && isEmptyFromProgram(request)) return
+  if (takesForms) return checkForm(request, type ?? '')
   if (type === undefined || !jsonType.test(type.trim())) {
     const got = type === undefined ? 'no content type' : JSON.stringify(type)
     throw new AppError(
@@ -90,6 +94,19 @@ function checkContentType(request: IncomingMessage): void {
   }
 }
 
+function checkForm(request: IncomingMessage, type: string): void {
+  if (!formType.test(type)) {
+    const got = type === '' ? 'no content type' : JSON.stringify(type)
+    throw new AppError(
+      'unsupported_media_type',
+      `the body must be a form with a file: multipart/form-data (got ${got})`,
+    )
+  }
+  if (isFromProgram(request.headers)) return
+  const fix = "add -H 'authorization: Bearer <key>', with any word if this server has no keys"
+  throw new AppError('unsupported_media_type', `a form needs a header that web pages cannot send: ${fix}`)
+}
+
 /**
  * SDKs send no content type without a body. The header of a key or of an MCP session, whatever its value, proves that no web
  * page sent the request on its own: it would have needed a preflight.
@@ -97,8 +114,11 @@ function checkContentType(request: IncomingMessage): void {
 function isEmptyFromProgram({ headers }: IncomingMessage): boolean {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = headers
   const isEmpty = length === '0' && coding === undefined
-  return isEmpty && ['authorization', 'x-api-key', 'mcp-session-id'].some((name) => headers[name] !== undefined)
+  return isEmpty && isFromProgram(headers)
 }
+
+const isFromProgram = (headers: IncomingHttpHeaders) =>
+  ['authorization', 'x-api-key', 'mcp-session-id'].some((name) => headers[name] !== undefined)
 
 /** Throws an AppError if the request must be refused. Returns its allowed foreign origin, or null. */
 export function checkRequest(request: IncomingMessage, options: GuardOptions): string | null {
@@ -109,8 +129,8 @@ export function checkRequest(request: IncomingMessage, options: GuardOptions): s
 }
 
 /** Runs once the route is known to exist, so that a wrong path is reported as such. */
-export function checkBodyType(request: IncomingMessage): void {
-  checkContentType(request)
+export function checkBodyType(request: IncomingMessage, takesForms = false): void {
+  checkContentType(request, takesForms)
 }
 
 const idPattern = /^[A-Za-z0-9._-]{1,64}$/

@@ -17,6 +17,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     scope?: RouteScope
     mayBeEmpty?: boolean
+    /** Its body is a form with files (multipart/form-data), of which its handler reads the parts. */
+    takesForms?: boolean
     /** Why the route is not supported: it answers so whatever its body is. The argument is the path as the client sent it. */
     refusal?: (path: string) => AppError
   }
@@ -44,6 +46,8 @@ type Operation = {
   params?: z.ZodObject
   query?: z.ZodObject
   body?: z.ZodType
+  /** A body that is a form with files, instead of JSON. */
+  form?: z.ZodType
   /** Names of request headers, besides those that follow from the rest of the row. */
   headers?: readonly string[]
   answers: Readonly<Record<number, Answer>>
@@ -66,6 +70,8 @@ type Registered<Options> = {
   /** Whether a body may be empty although it is declared as JSON. */
   mayBeEmpty?: true
   /** See the route's configuration. */
+  takesForms?: true
+  /** See the route's configuration. */
   refusal?: (path: string) => AppError
   handler(options: Options, request: RouteRequest, reply: FastifyReply): unknown
 }
@@ -86,11 +92,14 @@ export function registerRoutes<Options>(
   { tag, scope, routes, refusals = [] }: RouteTable<Options>,
   options: Options,
 ): void {
-  for (const { method, path, handler, isShared, mayBeEmpty = false, refusal, ...row } of [...routes, ...refusals]) {
+  for (const { method, path, handler, isShared, mayBeEmpty = false, takesForms = false, refusal, ...row } of [
+    ...routes,
+    ...refusals,
+  ]) {
     app.route({
       method: method === 'ALL' ? app.supportedMethods : method,
       url: path,
-      config: { scope: row.scope ?? scope, mayBeEmpty, ...(refusal === undefined ? {} : { refusal }) },
+      config: { scope: row.scope ?? scope, mayBeEmpty, takesForms, ...(refusal === undefined ? {} : { refusal }) },
       ...(isShared ? { constraints: { surface: tag } } : {}),
       handler: (request, reply) => handler(options, request as RouteRequest, reply),
     })

@@ -1,6 +1,7 @@
 // Writes streams, as server-sent events or as lines of JSON: frames to bytes, heartbeats during silence, and readers that
 // are slow or gone. It knows nothing about surfaces.
 import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
 
 /** One server-sent event. `data` must not contain line breaks; JSON does not. */
 export type Frame = { id?: number; event?: string; data: string }
@@ -91,6 +92,32 @@ export async function pipeSse(
   }
   cancel()
   response.end()
+}
+
+/** Sends a body piece by piece, and stops once nobody is reading. `type` is its media type. */
+export async function sendPieces(
+  reply: FastifyReply,
+  pieces: AsyncIterable<Uint8Array>,
+  type: string,
+  stallMs = 120_000,
+): Promise<FastifyReply> {
+  const { raw } = reply
+  const iterator = pieces[Symbol.asyncIterator]()
+  // What fails before there is anything to send has a status of its own.
+  let next = await iterator.next()
+  reply.hijack()
+  beginStream(raw, type, reply.getHeaders())
+  try {
+    for (; !next.done; next = await iterator.next()) if (!(await writeInChunks(raw, next.value, stallMs))) break
+    raw.end()
+  } catch (error) {
+    // The reader must not take what it has for the whole.
+    reply.log.warn({ reason: String(error) }, 'an answer could not be read to its end')
+    raw.destroy()
+  } finally {
+    await iterator.return?.()
+  }
+  return reply
 }
 
 export function openSse(

@@ -196,7 +196,64 @@ const seventh = `
   CREATE INDEX conversation_items_by_id ON conversation_items (conversation, id);
 `
 
-export const migrations: readonly string[] = [first, second, third, fourth, fifth, sixth, seventh]
+/**
+ * Batches with their items, and files. An item keeps its request until it has its line of the results. `bytes` of a batch is the size of
+ * both.
+ */
+const eighth = `
+  CREATE TABLE batches (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    api TEXT NOT NULL,
+    owner TEXT,
+    status TEXT NOT NULL,
+    details_json TEXT NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0,
+    succeeded INTEGER NOT NULL DEFAULT 0,
+    errored INTEGER NOT NULL DEFAULT 0,
+    canceled INTEGER NOT NULL DEFAULT 0,
+    expired INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    cancelled_at_ms INTEGER,
+    ended_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX batches_by_owner ON batches (owner, pk);
+  CREATE INDEX batches_by_status ON batches (status, ended_at_ms);
+  CREATE TABLE batch_items (
+    batch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    custom_id TEXT NOT NULL,
+    request_json TEXT,
+    outcome TEXT,
+    line TEXT,
+    PRIMARY KEY (batch, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX batch_items_pending ON batch_items (batch, position) WHERE outcome IS NULL;
+
+  CREATE TABLE files (
+    pk INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT,
+    name TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    lines_json TEXT,
+    is_complete INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX files_by_owner ON files (owner, pk);
+  CREATE TABLE file_pieces (
+    file INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (file, number)
+  ) STRICT;
+`
+
+export const migrations: readonly string[] = [first, second, third, fourth, fifth, sixth, seventh, eighth]
 
 /** How many migrations have been applied to the database. */
 export function schemaVersion(db: DatabaseSync): number {

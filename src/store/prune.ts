@@ -3,6 +3,7 @@
 import type { PruneLimits } from '../core/store.ts'
 import type { Prepare } from './database.ts'
 import { dropPageKeys } from './key-table.ts'
+import { removeExpired } from './tables/expired.ts'
 
 export type PruneTools = {
   prepare: Prepare
@@ -35,6 +36,7 @@ export async function prune(limits: PruneLimits, tools: PruneTools): Promise<num
   await drop(() => dropRuns(prepare, runsToMakeRoom(prepare, excess)))
   await repeat(tools, () => removeEvents(prepare))
   await repeat(tools, () => removeKeys(prepare, limits.nowMs))
+  await repeat(tools, () => removeExpired(prepare, limits.nowMs))
   if (isOpen()) await tools.write(() => dropPageKeys(prepare, limits.nowMs))
   return dropped
 }

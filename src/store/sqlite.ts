@@ -28,6 +28,8 @@ import {
   sumUsage,
 } from './queries.ts'
 import { emptied, toStoreError } from './store-error.ts'
+import { batchMethods } from './tables/batch-table.ts'
+import { fileMethods } from './tables/file-table.ts'
 import { runsAtOnceMax, usageMethod, usageThread } from './usage-sums.ts'
 
 export type SqliteOptions = {
@@ -146,6 +148,8 @@ function createStore(connection: Connection, now: () => number): Store {
     deleteSession: writes(removeSession),
     ...keyMethods(connection),
     ...conversationMethods(connection),
+    ...batchMethods(connection),
+    ...fileMethods(connection),
     usage: reads(sumUsage),
     prune: (limits) => prune(limits, connection),
     problem: connection.problem,

@@ -57,15 +57,18 @@ export function testDoor({ client, server, Anthropic }: Subject): void {
     assert.equal(textOf(await ask(client, { ...params, temperature: 0.2 }, { headers })), 'Hello.')
   })
 
-  test('batches are refused with 501 and are not retried', async () => {
+  test('a batch is created, read to its end, and deleted', async () => {
     const requests = [{ custom_id: 'a', params: { ...toBody(params), stream: false as const } }]
     const { batches } = client.messages
-    for (const answer of [() => batches.create({ requests }), () => batches.retrieve('msgbatch_1')]) {
-      const error = await errorOf(answer(), Anthropic.NotImplementedError ?? Anthropic.InternalServerError)
-      assert.deepEqual([error.status, error.headers.get('x-should-retry')], [501, 'false'])
-      assert.match(error.message, /batches/)
+    const { id } = await batches.create({ requests })
+    while ((await batches.retrieve(id)).processing_status !== 'ended');
+    for await (const { custom_id: customId, result } of await batches.results(id)) {
+      assert.deepEqual([customId, result.type], ['a', 'succeeded'])
+      assert.equal(result.type === 'succeeded' && textOf(result.message), 'Hello.')
     }
-    assert.equal(upstream.requests.length, 0)
+    await batches.delete(id)
+    const error = await errorOf(batches.retrieve(id), Anthropic.NotFoundError)
+    assert.equal(error.status, 404)
   })
 
   test('a thread is refused with the details that let clients continue without it', async () => {

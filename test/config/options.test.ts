@@ -67,6 +67,7 @@ test('without any setting the defaults apply', (t) => {
     approvalTimeoutMs: 600_000,
     maxRequestTimeoutMs: 3_600_000,
     queueLimit: 64,
+    batchConcurrency: 4,
     bodyLimitBytes: 33_554_432,
     logLevel: 'info',
     logFormat: 'json',

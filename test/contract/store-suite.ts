@@ -5,6 +5,7 @@ import { describe, test } from 'node:test'
 import type { RunQuery, SessionFacts, Store } from '../../src/core/store.ts'
 import { AppError } from '../../src/errors.ts'
 import { describeApiKeys } from './store-api-keys-suite.ts'
+import { describeBatches } from './store-batches-suite.ts'
 import { describeConversations } from './store-conversations-suite.ts'
 import { describeDeletion } from './store-deletion-suite.ts'
 import { describeClaims, describePruning } from './store-keys-suite.ts'
@@ -33,6 +34,7 @@ export function describeStore(name: string, open: OpenStore): void {
     describeClaims(open)
     describeSessions(open)
     describeConversations(open)
+    describeBatches(open)
     describeUsage(open)
     describePruning(open)
     describeApiKeys(open)

@@ -16,6 +16,7 @@ import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
 import { ReaderLimits } from '../../src/http/reader-limits.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
+import { batchOptions } from './batch-options.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
 /** A test's context, or `after` of a whole file. */
@@ -29,6 +30,8 @@ export const openaiRest = () => ({
   countTokens: () => 7,
   sealer: testSealer,
   conversations: openMemoryStore(),
+  store: openMemoryStore(),
+  ...batchOptions(),
 })
 
 export type InjectAppOptions = {

@@ -1,5 +1,6 @@
 // The setting of the browser tests: the guarded server, a server that lets everybody in, and the home of hostile pages. Each
 // records what arrives and how it was answered. Contains no tests.
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import {
@@ -16,6 +17,7 @@ import type { App } from '../../src/http/app.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
+import { batchOptions } from '../helpers/batch-options.ts'
 import { type Cleanup, createInjectApp, type InjectAppOptions, openaiRest } from '../helpers/inject-app.ts'
 import type { ScriptedAgent } from '../helpers/scripted-agent.ts'
 
@@ -103,7 +105,7 @@ export async function startTarget(t: Cleanup, { port = 0, ...options }: TargetOp
     prepare: (app, runs) => {
       const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
       app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
-      app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
+      app.register(async (scope) => registerAnthropic(scope, { ...shared, ...batchOptions(), countTokens: () => 7 }))
       app.register(async (scope) => ownPages(scope))
     },
   })

@@ -1,6 +1,7 @@
 // API keys and access checks: once a key exists, nobody gets in without one; what each key may do, whose runs it sees, and when it
 // ends. Each title begins with the number of its attack. routes.test.ts tests every route against every scope; posture-keys.test.ts
 // tests what keys mean for a whole server with processes behind it.
+
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -19,6 +20,7 @@ import { registerAnthropic } from '../../src/surfaces/anthropic/routes.ts'
 import { registerOllama } from '../../src/surfaces/ollama/routes.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
 import { input } from '../core/runs-scene.ts'
+import { batchOptions } from '../helpers/batch-options.ts'
 import { createInjectApp, listenApp, openaiRest } from '../helpers/inject-app.ts'
 import { runEnd, runStart, ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import { send } from './posture-routes.ts'
@@ -65,7 +67,7 @@ async function setUp(t: TestContext, agent = new ScriptedAgent()) {
     prepare: (app, runs) => {
       const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
       app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
-      app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
+      app.register(async (scope) => registerAnthropic(scope, { ...shared, ...batchOptions(), countTokens: () => 7 }))
       app.register(async (scope) => registerOllama(scope, { ...shared, countTokens: () => 7 }))
     },
   })

@@ -66,6 +66,15 @@ POST /v1/conversations/:id/items              chat   openai
 GET  /v1/conversations/:id/items              chat   openai
 GET  /v1/conversations/:id/items/:item_id     chat   openai
 DELETE /v1/conversations/:id/items/:item_id   chat   openai
+POST /v1/files                                chat   openai     openai
+GET  /v1/files                                chat   openai     openai
+GET  /v1/files/:id                            chat   openai     openai
+GET  /v1/files/:id/content                    chat   openai     openai
+DELETE /v1/files/:id                          chat   openai     openai
+POST /v1/batches                              chat   openai
+GET  /v1/batches                              chat   openai
+GET  /v1/batches/:id                          chat   openai
+POST /v1/batches/:id/cancel                   chat   openai
 GET  /v1/chat/completions                     chat   openai
 GET  /v1/responses                            chat   openai
 GET  /v1/responses/compact                    chat   openai
@@ -75,12 +84,8 @@ GET  /v1/models/*                             chat   openai     openai
 ALL  /v1/assistants                           chat   openai     openai
 ALL  /v1/assistants/*                         chat   openai     openai
 ALL  /v1/audio/*                              chat   openai     openai
-ALL  /v1/batches                              chat   openai     openai
-ALL  /v1/batches/*                            chat   openai     openai
 ALL  /v1/completions                          chat   openai     openai
 ALL  /v1/embeddings                           chat   openai     openai
-ALL  /v1/files                                chat   openai     openai
-ALL  /v1/files/*                              chat   openai     openai
 ALL  /v1/fine_tuning/*                        chat   openai     openai
 ALL  /v1/images/*                             chat   openai     openai
 ALL  /v1/moderations                          chat   openai     openai
@@ -96,10 +101,14 @@ DELETE /mcp                                   chat   mcp
 
 POST /v1/messages                             chat   anthropic
 POST /v1/messages/count_tokens                chat   anthropic
+POST /v1/messages/batches                     chat   anthropic
+GET  /v1/messages/batches                     chat   anthropic
+GET  /v1/messages/batches/:id                 chat   anthropic
+POST /v1/messages/batches/:id/cancel          chat   anthropic
+GET  /v1/messages/batches/:id/results         chat   anthropic
+DELETE /v1/messages/batches/:id               chat   anthropic
 GET  /v1/messages                             chat   anthropic
 GET  /v1/messages/count_tokens                chat   anthropic
-ALL  /v1/messages/batches                     chat   anthropic
-ALL  /v1/messages/batches/*                   chat   anthropic
 ALL  /v1/complete                             chat   anthropic
 GET  /v1/models                               chat   anthropic  anthropic
 GET  /v1/models/*                             chat   anthropic  anthropic

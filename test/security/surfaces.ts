@@ -11,6 +11,7 @@ import { ErrorBody as OllamaError } from '../../src/surfaces/ollama/reply-schema
 import { registerOllama } from '../../src/surfaces/ollama/routes.ts'
 import { ErrorBody as OpenaiError } from '../../src/surfaces/openai/chat/reply-schemas.ts'
 import { registerOpenai } from '../../src/surfaces/openai/routes.ts'
+import { batchOptions } from '../helpers/batch-options.ts'
 import type { InjectAppOptions } from '../helpers/inject-app.ts'
 import { openaiRest } from '../helpers/inject-app.ts'
 
@@ -24,7 +25,7 @@ export function allSurfaces(options: InjectAppOptions = {}, first: (app: App) =>
       first(app)
       const shared = { runs, models, modelMap: {}, requestTimeoutMs: 60_000 }
       app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
-      app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 7 }))
+      app.register(async (scope) => registerAnthropic(scope, { ...shared, ...batchOptions(), countTokens: () => 7 }))
       app.register(async (scope) => registerOllama(scope, { ...shared, countTokens: () => 7 }))
     },
   }

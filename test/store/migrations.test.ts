@@ -25,10 +25,14 @@ test('a new database gets all migrations, and none of them twice', (t) => {
   migrate(db)
   assert.equal(schemaVersion(db), migrations.length)
   assert.deepEqual(tables(db), [
+    'batch_items',
+    'batches',
     'conversation_items',
     'conversations',
     'dropped_runs',
     'events',
+    'file_pieces',
+    'files',
     'idempotency_keys',
     'keys',
     'meta',
@@ -75,7 +79,7 @@ const schemaOf = (db: DatabaseSync) =>
 /** As it was before the requests of runs were stored. */
 function makeSecond(db: DatabaseSync): void {
   db.exec(
-    'DROP TABLE conversations; DROP TABLE conversation_items; DROP TABLE run_requests; DROP TABLE spent; DROP TRIGGER runs_spent_at_insert; DROP TRIGGER runs_spent_at_update',
+    'DROP TABLE batches; DROP TABLE batch_items; DROP TABLE files; DROP TABLE file_pieces; DROP TABLE conversations; DROP TABLE conversation_items; DROP TABLE run_requests; DROP TABLE spent; DROP TRIGGER runs_spent_at_insert; DROP TRIGGER runs_spent_at_update',
   )
   db.exec(`DROP TABLE keys; ${migrations[1]}; PRAGMA user_version = 2`)
   const second = new DatabaseSync(':memory:')

@@ -31,6 +31,7 @@ import {
   spareSpawnMode,
   spawnModeFor,
   wouldTakeLastProcess,
+  yieldsToOthers,
 } from './worker-selection.ts'
 
 export type SchedulerContext = {
@@ -176,7 +177,7 @@ export class Scheduler {
   }
 
   #serve(waiter: Waiter, starting: PoolWorker[]): void {
-    if (waiter.request.isAuxiliary && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
+    if (yieldsToOthers(waiter.request) && wouldTakeLastProcess(this.#workers, this.#limits.maxProcesses)) return
     if (this.#hasEnough(waiter)) return
     const holder = this.#holderFor(waiter)
     if (holder === 'wait') return

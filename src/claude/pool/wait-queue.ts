@@ -1,4 +1,5 @@
-// Runs that wait for a process. Those who wait take turns, whoever they are; the runs of each are in order of arrival. Not for which of them gets one (see pool.ts).
+// Runs that wait for a process. Those who wait take turns, whoever they are; the runs of each are in order of arrival. Items of batches come
+// after all others. Not for which of them gets one (see pool.ts).
 import type { PoolWorker } from './pool-worker.ts'
 import type { ResolvedRequest } from './resolve-request.ts'
 
@@ -24,8 +25,15 @@ export class WaitQueue {
 
   /** In the order in which they should be served. A copy: waiters may leave while it is read. */
   all(): Waiter[] {
-    const byOwner = [...Map.groupBy(this.#waiters, ownerOf)]
-    if (byOwner.length < 2) return [...this.#waiters]
+    const [first, last] = [false, true].map((isLast) =>
+      this.#waiters.filter(({ request }) => (request.isBatchItem ?? false) === isLast),
+    )
+    return [...this.#inTurns(first ?? []), ...this.#inTurns(last ?? [])]
+  }
+
+  #inTurns(waiters: Waiter[]): Waiter[] {
+    const byOwner = [...Map.groupBy(waiters, ownerOf)]
+    if (byOwner.length < 2) return waiters
     const lastTurn = (owner: string | null) => this.#served.get(owner) ?? 0
     // The sort is stable: owners that were never served come in order of arrival.
     const queues = byOwner.sort(([a], [b]) => lastTurn(a) - lastTurn(b)).map(([, waiters]) => waiters)

@@ -111,12 +111,16 @@ export function reservedFromAuxiliary<T extends Candidate>(
   { request }: RequestMatch,
   hasRoom: boolean,
 ): T | null {
-  if (!request.isAuxiliary) return null
+  if (!yieldsToOthers(request)) return null
   const all = [...workers]
   const [last] = all.filter(({ conversation }) => conversation !== null).sort((a, b) => b.lastUsedAt - a.lastUsedAt)
   const isOnlyChoice = !hasRoom && all.every((worker) => worker === last || worker.state === 'busy')
   return last === undefined || isOnlyChoice ? null : last
 }
+
+/** Auxiliary requests and items of batches. */
+export const yieldsToOthers = ({ isAuxiliary, isBatchItem = false }: RequestMatch['request']): boolean =>
+  isAuxiliary || isBatchItem
 
 /** Whether an auxiliary request must wait: it would occupy the last process, and the conversation that it accompanies would stall. */
 export function wouldTakeLastProcess(workers: Iterable<Candidate>, processesMax: number): boolean {

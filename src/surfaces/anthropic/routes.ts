@@ -1,30 +1,26 @@
-// Anthropic's routes: messages (whole and streamed), token counts and models. The translation is pure and lives in the
-// other files.
+// Anthropic's routes: messages (whole and streamed), token counts and models. Those of batches are in batches/routes.ts; the translation
+// is pure and lives in the other files.
 
 import type { FastifyInstance } from 'fastify'
 import { checkMayUse, mayUseModel } from '../../auth/key-policy.ts'
 import { getModel, listModels, plainOrAgent } from '../../compat/model-routes.ts'
 import { displayNameOf, modelNames, resolveModel } from '../../compat/models.ts'
-import { type CompatApi, type CompatOptions, countInputTokens, serveRun } from '../../compat/serve-run.ts'
-import type { RunHandle } from '../../core/runs.ts'
+import { countInputTokens, serveRun } from '../../compat/serve-run.ts'
 import { AppError } from '../../errors.ts'
 import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
 import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/routes.ts'
-import { namedFrame } from '../../http/sse.ts'
-import { parseBody } from '../../http/validate.ts'
+import { countApi, messagesApi } from './api.ts'
+import { batchRoutes } from './batches/routes.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from './errors.ts'
-import { messagesNestedFields } from './fields.ts'
 import { type PageQuery, toModelInfo, toModelPage } from './models.ts'
-import { MessageEvents, toMessage } from './reply.ts'
-import { type MessagePlan, type MessagesBody, toMessagesRun } from './request.ts'
+import type { AnthropicOptions } from './options.ts'
 import { CountRequest, MessagesRequest, ModelParams, ModelsQuery } from './schemas.ts'
-import { readVersion } from './version.ts'
 
 export const sendAnthropicError: SendError = (error, request, reply) =>
   reply.code(anthropicStatus(error)).headers(anthropicHeaders(error)).send(toErrorBody(error, request.id))
 
-export const anthropicRoutes: RouteTable<CompatOptions> = {
+export const anthropicRoutes: RouteTable<AnthropicOptions> = {
   tag: 'anthropic',
   scope: 'chat',
   routes: [
@@ -78,42 +74,13 @@ export const anthropicRoutes: RouteTable<CompatOptions> = {
   refusals: [
     postOnly('/v1/messages'),
     postOnly('/v1/messages/count_tokens'),
-    ...['/v1/messages/batches', '/v1/messages/batches/*'].map((path) =>
-      refuse(
-        path,
-        () => new AppError('not_implemented', 'message batches are not supported yet: use POST /v1/messages'),
-      ),
-    ),
     refuse('/v1/complete', () => new AppError('not_found', '/v1/complete is not supported: use POST /v1/messages')),
   ],
 }
 
 /** Register this in a scope of its own, because its error handler is meant for these routes only. */
-export function registerAnthropic(app: FastifyInstance, options: CompatOptions): void {
+export function registerAnthropic(app: FastifyInstance, options: AnthropicOptions): void {
   app.setErrorHandler((thrown, request, reply) => sendAnthropicError(toRequestError(thrown, request), request, reply))
   registerRoutes(app, anthropicRoutes, options)
+  registerRoutes(app, batchRoutes, options)
 }
-
-const messagesApi: CompatApi<MessagesBody, MessagePlan> = {
-  parse: (body) => parseBody(MessagesRequest, body),
-  translate: (body, resolved, { headers }) => toMessagesRun(body, resolved, readVersion(headers['anthropic-version'])),
-  nestedFields: messagesNestedFields,
-  schemaParam: ({ formatParam }) => `${formatParam}.schema`,
-  toReply: (answer, plan, run) => toMessage(answer, plan, idOf(run)),
-  encoder(plan, run, request) {
-    const events = new MessageEvents(plan, idOf(run))
-    return {
-      toFrames: (event) => events.encode(event).map(namedFrame),
-      toErrorFrames: (error) => [namedFrame(toErrorBody(error, request.id))],
-      heartbeat: namedFrame({ type: 'ping' }),
-    }
-  },
-}
-
-const countApi: typeof messagesApi = {
-  ...messagesApi,
-  // Its schema does not check the fields that concern the answer.
-  parse: (body) => ({ ...parseBody(CountRequest, body), stop_sequences: null }),
-}
-
-const idOf = ({ id }: RunHandle) => `msg_${id.replace(/^run_/, '')}`

@@ -1,24 +1,21 @@
-// The OpenAI routes: chat completions, whole and streamed, and models. Those of the Responses API are in
-// responses/routes.ts. The translation itself is pure and lives in the other files.
+// The OpenAI routes: chat completions, whole and streamed, and models. Those of the Responses API,
+// conversations, files and batches are in the folders of these names. The translation itself is pure and lives in the other files.
 
+import multipart from '@fastify/multipart'
 import type { FastifyInstance } from 'fastify'
 import { checkMayUse, mayUseModel } from '../../auth/key-policy.ts'
 import { getModel, listModels, plainOrAgent } from '../../compat/model-routes.ts'
 import { modelNames, resolveModel } from '../../compat/models.ts'
-import { type CompatApi, serveRun } from '../../compat/serve-run.ts'
-import type { RunHandle } from '../../core/runs.ts'
+import { serveRun } from '../../compat/serve-run.ts'
 import { AppError } from '../../errors.ts'
 import { toRequestError } from '../../http/request-errors.ts'
 import type { SendError } from '../../http/requested-surface.ts'
 import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/routes.ts'
-import type { Frame } from '../../http/sse.ts'
-import { parseBody } from '../../http/validate.ts'
-import { publicCommand } from '../../platform/installation.ts'
-import { chatNestedFields } from './chat/fields.ts'
-import { ChatChunks, type ReplyIds, toCompletion } from './chat/reply.ts'
-import { type ChatPlan, toChatRun } from './chat/request.ts'
+import { batchRoutes } from './batches/routes.ts'
+import { chatApi } from './chat/api.ts'
 import { ChatRequest } from './chat/schemas.ts'
 import { conversationRoutes } from './conversations/routes.ts'
+import { fileRoutes } from './files/routes.ts'
 import { responseRoutes } from './responses/routes.ts'
 import { openaiHeaders, openaiStatus, toErrorBody } from './shared/errors.ts'
 import { toModel, toModelList } from './shared/models.ts'
@@ -34,16 +31,13 @@ const otherServices: readonly [path: RegExp, text: string][] = [
   [/^\/v1\/audio/, 'Claude neither hears nor speaks: use another service for that'],
   [/^\/v1\/moderations/, 'Claude has no moderation model: use another service, or ask a model for its judgment'],
   [/^\/v1\/fine_tuning/, 'models of Claude cannot be trained here'],
-  [/^\/v1\/(?:vector_stores|files|uploads)/, 'no files are stored: send them within the request'],
+  [
+    /^\/v1\/(?:vector_stores|uploads)/,
+    'files are stored for batches only (POST /v1/files): send others within the request',
+  ],
 ]
 
 function notSupported(path: string): AppError {
-  if (path.startsWith('/v1/batches')) {
-    return new AppError(
-      'not_found',
-      `${path} is not supported: send a file of prompts with ${publicCommand('batch run')}`,
-    )
-  }
   const other = otherServices.find(([pattern]) => pattern.test(path))?.[1]
   return new AppError('not_found', `${path} is not supported: ${other ?? 'use /v1/responses or /v1/chat/completions'}`)
 }
@@ -85,7 +79,7 @@ export const openaiRoutes: RouteTable<OpenaiOptions> = {
     postOnly('/v1/chat/completions'),
     ...[
       ...['completions', 'embeddings', 'moderations'],
-      ...['images/*', 'audio/*', 'files', 'files/*', 'batches', 'batches/*', 'assistants', 'assistants/*', 'threads'],
+      ...['images/*', 'audio/*', 'assistants', 'assistants/*', 'threads'],
       ...['threads/*', 'vector_stores', 'vector_stores/*', 'fine_tuning/*', 'uploads'],
     ].map((name) => refuse(`/v1/${name}`, notSupported, true)),
   ],
@@ -97,28 +91,9 @@ export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): vo
   registerRoutes(app, openaiRoutes, options)
   registerRoutes(app, responseRoutes, options)
   registerRoutes(app, conversationRoutes, options)
+  app.register(async (forms) => {
+    await forms.register(multipart)
+    registerRoutes(forms, fileRoutes, options)
+  })
+  registerRoutes(app, batchRoutes, options)
 }
-
-const chatApi: CompatApi<ChatRequest, ChatPlan> = {
-  parse: (body) => parseBody(ChatRequest, body),
-  translate: toChatRun,
-  nestedFields: chatNestedFields,
-  schemaParam: ({ schemaParam }) => schemaParam,
-  toReply: (answer, plan, run) => toCompletion(answer, plan, idsOf(run)),
-  encoder(plan, run) {
-    const chunks = new ChatChunks(plan, idsOf(run))
-    return {
-      // Only a stream that succeeds ends with `[DONE]`.
-      toFrames: (event) => [...chunks.encode(event).map(toFrame), ...(event.type === 'run-end' ? [done] : [])],
-      toErrorFrames: (error) => [toFrame(toErrorBody(error))],
-    }
-  },
-}
-
-const idsOf = ({ id, createdAtMs }: RunHandle): ReplyIds => ({
-  id: `chatcmpl-${id.replace(/^run_/, '')}`,
-  created: Math.floor(createdAtMs / 1000),
-})
-
-const toFrame = (chunk: object): Frame => ({ data: JSON.stringify(chunk) })
-const done: Frame = { data: '[DONE]' }

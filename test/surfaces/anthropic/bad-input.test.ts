@@ -1,11 +1,13 @@
 // Invalid messages requests: each gets a 400 in Anthropic's format whose message names the field, the problem and the
 // fix. No run starts.
+
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createRuns } from '../../../src/core/run-registry.ts'
 import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { ErrorBody } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
+import { batchOptions } from '../../helpers/batch-options.ts'
 import { createInjectApp } from '../../helpers/inject-app.ts'
 import { ScriptedAgent } from '../../helpers/scripted-agent.ts'
 import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
@@ -18,6 +20,7 @@ const { inject } = await createInjectApp(
     prepare: (app) => {
       void app.register(async (scope) =>
         registerAnthropic(scope, {
+          ...batchOptions(),
           runs: createRuns({ agent, store: openMemoryStore() }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},

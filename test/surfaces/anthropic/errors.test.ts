@@ -1,4 +1,5 @@
 // How every error code appears in Anthropic's format: status, body, and the headers that its SDKs act on.
+
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import Anthropic from '@anthropic-ai/sdk'
@@ -9,6 +10,7 @@ import { openMemoryStore } from '../../../src/store/sqlite.ts'
 import { anthropicHeaders, anthropicStatus, toErrorBody } from '../../../src/surfaces/anthropic/errors.ts'
 import { ErrorBody } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
+import { batchOptions } from '../../helpers/batch-options.ts'
 import { createInjectApp } from '../../helpers/inject-app.ts'
 import { failedEnd, queueFull, refusing, runStart, type Script, ScriptedAgent } from '../../helpers/scripted-agent.ts'
 import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
@@ -166,6 +168,7 @@ async function start(t: TestContext, script: Script, bodyBytesMax = 1024 ** 2) {
     prepare: (app) => {
       void app.register(async (scope) =>
         registerAnthropic(scope, {
+          ...batchOptions(),
           runs: createRuns({ agent, store: openMemoryStore() }),
           models: async () => [{ value: 'sonnet', resolvedModel: 'claude-sonnet-5', displayName: 'Sonnet' }],
           modelMap: {},

@@ -1,5 +1,6 @@
 // The models routes of both compatible APIs, registered side by side: which client gets which format on the same path,
 // and the pages of Anthropic's list. test/surfaces/openai tests what the names stand for.
+
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { modelNames } from '../../../src/compat/models.ts'
@@ -12,6 +13,7 @@ import { ErrorBody, ModelInfo, ModelPage } from '../../../src/surfaces/anthropic
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
 import * as openai from '../../../src/surfaces/openai/chat/reply-schemas.ts'
 import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
+import { batchOptions } from '../../helpers/batch-options.ts'
 import { createInjectApp, openaiRest } from '../../helpers/inject-app.ts'
 import { ScriptedAgent } from '../../helpers/scripted-agent.ts'
 import { assertFits, undeclaredIn } from '../../helpers/sdk-schemas.ts'
@@ -39,7 +41,9 @@ const { inject } = await createInjectApp(
         requestTimeoutMs: 300_000,
       }
       void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
-      void app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 1 }))
+      void app.register(async (scope) =>
+        registerAnthropic(scope, { ...shared, ...batchOptions(), countTokens: () => 1 }),
+      )
     },
   },
 )

@@ -1,4 +1,5 @@
 // Tests Anthropic's routes with a scripted agent: paths, statuses, headers and streams as they are on the wire.
+
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -19,6 +20,7 @@ import {
   TokenCount,
 } from '../../../src/surfaces/anthropic/reply-schemas.ts'
 import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
+import { batchOptions } from '../../helpers/batch-options.ts'
 import { createInjectApp, type InjectAppOptions, listenApp } from '../../helpers/inject-app.ts'
 import {
   failedEnd,
@@ -41,6 +43,7 @@ function setup(agent: ScriptedAgent, options: Partial<CompatOptions> = {}): Inje
   const prepare: InjectAppOptions['prepare'] = (app) => {
     void app.register(async (scope) =>
       registerAnthropic(scope, {
+        ...batchOptions(),
         runs: createRuns({ agent, store: openMemoryStore() }),
         models: async () => facts,
         modelMap: { 'gpt-4o': 'sonnet' },
@@ -210,25 +213,6 @@ test('a token count estimates the input of the model and starts no run', async (
   assert.deepEqual(counted, [[[{ type: 'text', text: 'hi' }], 'Be brief.', 1, 'claude-sonnet-5']])
   assert.equal(agent.requests.length, 0)
 })
-
-for (const [method, url] of [
-  ['POST', '/v1/messages/batches'],
-  ['GET', '/v1/messages/batches'],
-  ['GET', '/v1/messages/batches?limit=5'],
-  ['GET', '/v1/messages/batches/msgbatch_1'],
-  ['GET', '/v1/messages/batches/msgbatch_1/results'],
-  ['POST', '/v1/messages/batches/msgbatch_1/cancel'],
-  ['DELETE', '/v1/messages/batches/msgbatch_1'],
-] as const) {
-  test(`${method} ${url} is 501 in Anthropic's format and names the route to use instead`, async (t) => {
-    const { send } = await start(t)
-    const answer = await send(method, url)
-    assert.equal(answer.statusCode, 501, answer.body)
-    const { error } = ErrorBody.parse(answer.json())
-    assert.deepEqual([error.type, /use POST \/v1\/messages/.test(error.message)], ['api_error', true])
-    assert.equal(answer.headers['x-should-retry'], 'false')
-  })
-}
 
 test('the older completions route is 404 in Anthropic’s format', async (t) => {
   const { send } = await start(t)

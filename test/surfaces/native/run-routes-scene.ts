@@ -1,4 +1,5 @@
 // Sets up all three surfaces with one scripted agent and runs stored in SQLite, for the tests of the run routes.
+
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import type { LightMyRequestResponse } from 'fastify'
@@ -10,6 +11,7 @@ import { registerAnthropic } from '../../../src/surfaces/anthropic/routes.ts'
 import { type ChatEvent, ErrorBody, eventSchemas } from '../../../src/surfaces/native/reply-schemas.ts'
 import { registerOpenai } from '../../../src/surfaces/openai/routes.ts'
 import { input, read } from '../../core/runs-scene.ts'
+import { batchOptions } from '../../helpers/batch-options.ts'
 import { createInjectApp, type ListeningApp, listenApp, openaiRest } from '../../helpers/inject-app.ts'
 import { type Script, ScriptedAgent } from '../../helpers/scripted-agent.ts'
 import { makeStoreFolder } from '../../store/scene.ts'
@@ -57,7 +59,7 @@ async function createParts(t: TestContext, { script, now }: SceneOptions) {
   }
   const prepare = (app: ReturnType<typeof createApp>['app']) => {
     void app.register(async (scope) => registerOpenai(scope, { ...openaiRest(), ...shared }))
-    void app.register(async (scope) => registerAnthropic(scope, { ...shared, countTokens: () => 1 }))
+    void app.register(async (scope) => registerAnthropic(scope, { ...shared, ...batchOptions(), countTokens: () => 1 }))
   }
   // The native routes get the same runs.
   return { agent, store, runs, options: { agent, store, prepare, native: { runs, now: now ?? Date.now } as object } }

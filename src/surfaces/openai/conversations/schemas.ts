@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { must, text } from '../../../core/schema.ts'
 import { item } from '../responses/schemas.ts'
 
-const metadata = z
+export const metadata = z
   .record(
     z.string().max(64, must('an object whose keys have at most 64 characters')),
     text.max(512, must('an object of strings of at most 512 characters')),

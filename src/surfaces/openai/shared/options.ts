@@ -1,15 +1,19 @@
 // What the OpenAI routes need from the server.
 
 import type { Sealer } from '../../../compat/sealed-text.ts'
-import type { CompatOptions } from '../../../compat/serve-run.ts'
+import type { BatchOptions, CompatOptions } from '../../../compat/serve-run.ts'
+import type { BatchStore, FileStore } from '../../../core/batches/batches.ts'
 import type { ConversationStore } from '../../../core/store.ts'
 import type { ReaderLimits } from '../../../http/reader-limits.ts'
 
-export type OpenaiOptions = CompatOptions & {
-  /** Limits on clients that read stored responses as streams. */
-  readers: ReaderLimits
-  /** Conversations that clients keep here. */
-  conversations: ConversationStore
-  /** Seals the summaries of conversations that clients keep. */
-  sealer: Sealer
-}
+export type OpenaiOptions = CompatOptions &
+  BatchOptions & {
+    /** Files that clients upload, and those with results. */
+    store: FileStore & Pick<BatchStore, 'itemLines'>
+    /** Limits on clients that read stored responses as streams. */
+    readers: ReaderLimits
+    /** Conversations that clients keep here. */
+    conversations: ConversationStore
+    /** Seals the summaries of conversations that clients keep. */
+    sealer: Sealer
+  }

@@ -1,0 +1,46 @@
+// Reads a file piece by piece, however large it is: its own bytes, or the results of a batch.
+import type { BatchStore, FileStore, StoredFile } from '../../../core/batches/batches.ts'
+import { resultLines } from '../../../core/batches/result-lines.ts'
+
+export type ContentStore = Pick<FileStore, 'filePieces'> & Pick<BatchStore, 'itemLines'>
+
+export async function* contentOf(store: ContentStore, { id, lines }: StoredFile): AsyncGenerator<Uint8Array> {
+  if (lines !== null) return yield* resultLines(store, lines.batchId, lines.outcomes)
+  for (let after = 0; ; ) {
+    const [piece] = await store.filePieces(id, after, 1)
+    if (piece === undefined) return
+    yield piece.bytes
+    after = piece.number
+  }
+}
+
+/** As long as a request may be by default, in bytes. */
+const lineBytesMax = 32 * 1024 * 1024
+
+/** A line without its line break; null if it is too long. `number` counts from 1. */
+export type FileLine = { number: number; bytes: Buffer | null }
+
+export async function* linesOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<FileLine> {
+  let [parts, length, number]: [Uint8Array[], number, number] = [[], 0, 0]
+  const add = (part: Uint8Array) => {
+    length += part.length
+    if (length > lineBytesMax) parts = []
+    else parts.push(part)
+  }
+  const end = (): FileLine => {
+    const bytes = length > lineBytesMax ? null : Buffer.concat(parts)
+    parts = []
+    length = 0
+    return { number: ++number, bytes }
+  }
+  for await (const piece of pieces) {
+    let start = 0
+    for (let next = piece.indexOf(10); next !== -1; next = piece.indexOf(10, start)) {
+      add(piece.subarray(start, next))
+      yield end()
+      start = next + 1
+    }
+    add(piece.subarray(start))
+  }
+  if (length > 0) yield end()
+}
