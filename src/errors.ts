@@ -69,6 +69,7 @@ export type FieldErrorKind =
   | 'unsupported_parameter'
   | 'unsupported_value'
   | 'previous_response_not_found'
+  | 'conversation_locked'
 
 type AppErrorOptions = ErrorOptions & { kind?: FieldErrorKind | undefined }
 

@@ -7,7 +7,7 @@ import { PausableTimeout } from './pausable-timeout.ts'
 import { PendingPermissions } from './pending-permissions.ts'
 import { type Effect, type LifecycleEvent, type RunState, transition } from './run-lifecycle.ts'
 import { isStorageFull, RunLog } from './run-log.ts'
-import type { RunInput, RunsDependencies } from './runs.ts'
+import type { Release, RunInput, RunsDependencies } from './runs.ts'
 import type { RunRecord, SessionFacts } from './store.ts'
 
 /**
@@ -26,23 +26,28 @@ const timedOut = (timeoutMs: number) => new AppError('timeout', 'Request timed o
 /** A run that a former server left: it starts again when `clear` settles. `lastSeq`: how many events it has already. */
 export type Restart = { clear: Promise<unknown>; lastSeq: number }
 
+/** With the release of what was acquired for it. */
+export type ActiveRunInput = Omit<RunInput, 'acquire'> & { release?: Release | null }
+
 export class ActiveRun {
   readonly log: RunLog
   readonly #dependencies: Required<RunsDependencies>
-  readonly #input: RunInput
+  readonly #input: ActiveRunInput
   readonly #controller = new AbortController()
   readonly #timeout: PausableTimeout
   readonly #approvals: PendingPermissions
   readonly #acknowledgment = Promise.withResolvers<void>()
   #state: RunState
+  #release: Release | null
 
   /** It starts at once or, if it restarts, when `clear` settles. */
-  constructor(dependencies: Required<RunsDependencies>, input: RunInput, state: RunState, restart?: Restart) {
+  constructor(dependencies: Required<RunsDependencies>, input: ActiveRunInput, state: RunState, restart?: Restart) {
     const { id } = state.record
     const { store, approvalTimeoutMs, onWarning } = dependencies
     this.#dependencies = dependencies
     this.#input = input
     this.#state = state
+    this.#release = input.release ?? null
     this.log = new RunLog({
       id,
       store,
@@ -103,6 +108,7 @@ export class ActiveRun {
     } catch (thrown) {
       error = toAppError(thrown)
     }
+    this.#releaseAll()
     this.#dispatch({ type: 'finished', error, atMs: this.#dependencies.now() })
   }
 
@@ -116,16 +122,23 @@ export class ActiveRun {
 
   async #emit(): Promise<void> {
     const { agent, now } = this.#dependencies
-    const { requestSnapshot: _, tap, ...request } = this.#input
+    const { requestSnapshot: _, tap, release: __, ...request } = this.#input
     let count = 0
     for await (const event of agent.run({ ...request, runId: this.record.id }, this.#controller.signal)) {
       if (event.type === 'run-start') this.#timeout.resume()
       if (tap !== undefined) await tap(event)
+      if (event.type === 'run-end') this.#releaseAll()
       this.#dispatch({ type: 'emitted', event, atMs: now() })
       if (this.log.isFull) await Promise.race([this.log.flushed(), aborted(this.#controller.signal, this)])
       // An agent that emits many events at once must not keep other runs waiting.
       else if (++count % eventsPerTurn === 0) await nextTurn()
     }
+  }
+
+  /** A client that learns of the end may use at once what the run has held. */
+  #releaseAll(): void {
+    this.#release?.()
+    this.#release = null
   }
 
   #dispatch(event: LifecycleEvent): void {

@@ -2,11 +2,11 @@
 // stops. What happens to a run is decided in run-lifecycle.ts and done in active-run.ts.
 import { randomBytes } from 'node:crypto'
 import { AppError, shuttingDown, toAppError } from '../errors.ts'
-import { ActiveRun, type Restart } from './active-run.ts'
+import { ActiveRun, type ActiveRunInput, type Restart } from './active-run.ts'
 import type { ApprovalAnswer, RunEvent } from './events.ts'
 import { isActive, isClosing, newRun, type Storage } from './run-lifecycle.ts'
 import { recoverRuns } from './run-recovery.ts'
-import type { Idempotency, RunHandle, RunInput, Runs, RunsDependencies } from './runs.ts'
+import type { Idempotency, Release, RunHandle, RunInput, Runs, RunsDependencies } from './runs.ts'
 import { isFinal, type Page, type RunQuery, type RunRecord, type StoredEvent } from './store.ts'
 
 /** An idempotency key expires after a day. */
@@ -68,18 +68,23 @@ class RunRegistry implements Runs {
     this.#dependencies = dependencies
   }
 
-  async start(input: RunInput): Promise<RunHandle> {
+  async start({ acquire, ...input }: RunInput): Promise<RunHandle> {
     const { now, store } = this.#dependencies
     if (this.#isClosing) throw shuttingDown()
     const record = newRecord(input, now())
     const { idempotency, background } = input
     const earlier = idempotency ? await this.#claim(record, input, idempotency) : null
     if (earlier !== null) return earlier
-    if (this.#isClosing) {
+    let release: Release | null = null
+    try {
+      if (acquire !== undefined && !this.#isClosing) release = await acquire()
+      if (this.#isClosing) throw shuttingDown()
+    } catch (thrown) {
+      release?.()
       if (idempotency) await store.dropRun(record.id)
-      throw shuttingDown()
+      throw thrown
     }
-    const run = this.#begin(input, record, idempotency ? 'claimed' : 'unsaved')
+    const run = this.#begin({ ...input, release }, record, idempotency ? 'claimed' : 'unsaved')
     if (background) await run.acknowledged
     return {
       id: record.id,
@@ -107,7 +112,7 @@ class RunRegistry implements Runs {
     return { id, createdAtMs, isReplay: true, events: eventsOf(this.follow(id, 0)), cancel: () => {} }
   }
 
-  #begin(input: RunInput, record: RunRecord, storage: Storage, restart?: Restart): ActiveRun {
+  #begin(input: ActiveRunInput, record: RunRecord, storage: Storage, restart?: Restart): ActiveRun {
     const isDurable = record.background || Boolean(input.idempotency) || Boolean(input.requestSnapshot)
     const run = new ActiveRun(this.#dependencies, input, newRun(record, storage, input.session, isDurable), restart)
     this.#runs.set(record.id, run)

@@ -10,6 +10,8 @@ import type { Page, RunQuery, RunRecord, RunStore, SessionFactsStore, StoredEven
 /** The caller's own key for a request: a second request with the same key and body returns the first run. */
 export type Idempotency = { key: string; bodyHash: string }
 
+export type Release = () => void
+
 export type RunInput = Omit<RunRequest, 'runId'> & {
   /** How long the run may take, in milliseconds; waiting for a person does not count. */
   timeoutMs: number
@@ -23,6 +25,11 @@ export type RunInput = Omit<RunRequest, 'runId'> & {
   idempotency?: Idempotency | null
   /** Receives each event before it is recorded, and so before anybody else. If it rejects, the run fails. */
   tap?: (event: RunEvent) => Promise<void>
+  /**
+   * Acquires what only one run may use. Called once it is known that the request starts a run of its own; if it rejects, there is
+   * none. It is released when the run has ended, before anybody learns of that.
+   */
+  acquire?: () => Promise<Release>
   /** The request as the surface returns it later, if it does: any JSON value. */
   requestSnapshot?: unknown
 }

@@ -91,6 +91,26 @@ export function testKeptConversations({ client, server, OpenAI }: Subject): void
     assert.match(JSON.stringify(conversationOf(sent(upstream))), /Rome\?.*tool_use.*It rains\..*Rain\..*Sure\?/)
   })
 
+  test('a second response in a conversation is refused while the first is made, so that its call keeps its place', async () => {
+    const { id } = await conversations.create()
+    const tools = [weatherTool]
+    const slow = await ask(client, { input: `slow ${step({ ttft: 60_000 })}`, conversation: id, background: true })
+    await upstream.waitForRequest(() => true)
+    const create = client.responses.create({ model: 'sonnet', input: 'x', conversation: id }, { maxRetries: 0 })
+    const error = await failureOf(create as Promise<unknown>, OpenAI.BadRequestError)
+    assert.deepEqual([error.code, error.param], ['conversation_locked', 'conversation'])
+    const early = await failureOf(
+      conversations.items.create(id, { items: [fromUser('early')] }),
+      OpenAI.BadRequestError,
+    )
+    assert.equal(early.code, 'conversation_locked')
+    assert.equal((await client.responses.cancel(slow.id)).status, 'cancelled')
+    const prompt = `Rome? ${step({ tool: 'get_weather', input: { city: 'Rome' } })}${step({ text: 'Rain.' })}`
+    const call = callOf(await ask(client, { input: prompt, tools, conversation: id }))
+    const answer = await ask(client, { input: [outputOf(call, 'It rains.')], tools, conversation: id })
+    assert.equal(answer.output_text, 'Rain.')
+  })
+
   test('a response that fails adds nothing, and bad requests name the field', async () => {
     const { id } = await conversations.create({ items: [fromUser('one')] })
     const create = (body: object) =>

@@ -2,11 +2,14 @@
 // in responses/items.ts.
 import { randomBytes } from 'node:crypto'
 import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
+import type { Release } from '../../../core/runs.ts'
 import type { Conversation, ConversationStore, NewItem, StoredItem } from '../../../core/store.ts'
 import { AppError, invalidField } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
 import { type ListedItem, toListedItem } from '../responses/listed-items.ts'
 import { type InputItem, MessageItem } from '../responses/schemas.ts'
+import type { OpenaiOptions } from '../shared/options.ts'
+import { type ConversationLocks, locked } from './conversation-locks.ts'
 
 /** More items than a conversation of the maximum size has. */
 const allItems = Number.MAX_SAFE_INTEGER
@@ -26,12 +29,23 @@ const prefixes: Record<string, string> = {
 
 const notFound = (what: string, field: string) => new AppError('not_found', `${what} does not exist`, { field })
 
+/** A conversation that a response continues. */
+export type OpenedConversation = {
+  id: string
+  /** Oldest first. */
+  items: InputItem[]
+  /** For the time in which the response is made. Throws `invalid_request` if it has changed since it was opened. */
+  acquire(): Promise<Release>
+}
+
 export class Conversations {
   readonly #store: ConversationStore
+  readonly #locks: ConversationLocks
   readonly #caller: Caller
 
-  constructor(store: ConversationStore, caller: Caller) {
-    this.#store = store
+  constructor({ conversations, locks }: Pick<OpenaiOptions, 'conversations' | 'locks'>, caller: Caller) {
+    this.#store = conversations
+    this.#locks = locks
     this.#caller = caller
   }
 
@@ -56,18 +70,51 @@ export class Conversations {
     return found
   }
 
-  /** Adds items, and returns them as they are listed. */
-  async add(id: string, items: readonly InputItem[], param = 'items'): Promise<ListedItem[]> {
+  /** Adds items, and returns them as they are listed. Throws `invalid_request` during a response. */
+  add(id: string, items: readonly InputItem[]): Promise<ListedItem[]> {
+    return this.#locks.change(id, () => this.#add(id, items, 'items'))
+  }
+
+  /** Adds what was sent and answered in the response that has acquired the conversation. */
+  async addTurn(id: string, items: readonly InputItem[]): Promise<void> {
+    await this.#add(id, items, 'input')
+  }
+
+  async #add(id: string, items: readonly InputItem[], param: string): Promise<ListedItem[]> {
     const named = await this.#named(id, items, param)
     await this.#store.addItems(id, named)
     return named.map(({ item }) => item)
   }
 
-  /** All items, oldest first. Throws `not_found`. */
-  async all(id: string): Promise<InputItem[]> {
+  /** Throws `not_found`, and `invalid_request` during a response. */
+  async removeItem(id: string, itemId: string): Promise<void> {
+    const found = await this.item(id, itemId)
+    await this.#locks.change(id, () => this.#store.deleteItem(id, found.id))
+  }
+
+  /** Throws `not_found`. */
+  async open(id: string): Promise<OpenedConversation> {
     await this.find(id, 'conversation')
     const items = await this.#store.items(id, { after: null, limit: allItems, order: 'asc' })
-    return items.map(({ item }) => item as InputItem)
+    return {
+      id,
+      items: items.map(({ item }) => item as InputItem),
+      acquire: () => this.#acquire(id, items.at(-1)?.seq),
+    }
+  }
+
+  async #acquire(id: string, lastSeq: number | undefined): Promise<Release> {
+    const release = this.#locks.acquire(id)
+    try {
+      await this.find(id, 'conversation')
+      const [last] = await this.#store.items(id, { after: null, limit: 1, order: 'desc' })
+      // Another response was added since this request was read: it would be answered without it.
+      if (last?.seq !== lastSeq) throw locked('conversation')
+      return release
+    } catch (error) {
+      release()
+      throw error
+    }
   }
 
   /** Throws `not_found`. */

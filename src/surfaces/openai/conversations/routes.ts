@@ -79,6 +79,7 @@ export const conversationRoutes: RouteTable<OpenaiOptions> = {
       path: `${path}/:id/items`,
       id: 'createConversationItems',
       summary: 'Add items to a conversation',
+      about: 'Not while a response is being made in it: the answer is 400 `conversation_locked` then.',
       body: ItemsRequest,
       answers: { 200: { about: 'The items that were added.', json: 'OpenAIConversationItemList' } },
       async handler(options, request) {
@@ -122,15 +123,14 @@ export const conversationRoutes: RouteTable<OpenaiOptions> = {
       async handler(options, request) {
         const conversations = of(options, request)
         const conversation = await conversations.find(request.params.id)
-        const item = await conversations.item(conversation.id, request.params.item_id)
-        await options.conversations.deleteItem(conversation.id, item.id)
+        await conversations.removeItem(conversation.id, request.params.item_id)
         return toReply(conversation)
       },
     },
   ],
 }
 
-const of = ({ conversations }: OpenaiOptions, { caller }: RouteRequest) => new Conversations(conversations, caller)
+const of = (options: OpenaiOptions, { caller }: RouteRequest) => new Conversations(options, caller)
 
 const toReply = ({ id, createdAtMs, metadata }: Conversation): ConversationReply => ({
   id,

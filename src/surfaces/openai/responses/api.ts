@@ -7,7 +7,7 @@ import type { RunHandle, RunInput } from '../../../core/runs.ts'
 import { invalidField } from '../../../errors.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { missingIn, parseBody } from '../../../http/validate.ts'
-import { Conversations } from '../conversations/conversations.ts'
+import { Conversations, type OpenedConversation } from '../conversations/conversations.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { AnsweredItems } from './answered-items.ts'
 import { keptItems, requestsCompaction, sinceCompaction, triggerType } from './compaction.ts'
@@ -77,8 +77,7 @@ async function translate(
   { resolved, caller, memory }: { resolved: ResolvedModel; caller: Caller; memory: ConnectionMemory | null },
 ): Promise<Translation<ResponsePlan>> {
   checkResponse(body)
-  const conversation = conversationOf(body)
-  const { before, own, isWhole } = await locate(options, { body, input: inputItems(body), caller, memory })
+  const { before, own, isWhole, kept } = await locate(options, { body, input: inputItems(body), caller, memory })
   const items = own.map(({ item }) => item)
   const toRun = requestsCompaction(items) ? toCompactionRun : toResponseRun
   const response = toRun(body, resolved, [...before, ...own], options.sealer)
@@ -87,27 +86,36 @@ async function translate(
   const whole = [...before.map(({ item }) => item), ...items]
   if (memory !== null) memory.current = whole
   // What it continues may not be stored.
-  const kept = isWhole ? { items: whole, isWhole } : { items }
-  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, ...kept } : null
-  const tap = conversation === null ? {} : { tap: addTo(options, { conversation, items, plan: response.plan, caller }) }
-  return { ...response, run: { ...response.run, ...tap, requestSnapshot } }
+  const stored = isWhole ? { items: whole, isWhole } : { items }
+  const requestSnapshot = isStored(body) ? { ...request, body: { ...body, input: null }, ...stored } : null
+  const turn = kept === null ? {} : turnOf(options, { conversation: kept, items, plan: response.plan, caller })
+  return { ...response, run: { ...response.run, ...turn, requestSnapshot } }
 }
 
-type Addition = { conversation: string; items: readonly InputItem[]; plan: ResponsePlan; caller: Caller }
+type Turn = { conversation: OpenedConversation; items: readonly InputItem[]; plan: ResponsePlan; caller: Caller }
 
-/** Adds what was sent and answered to the conversation once the run has succeeded: before the client learns of that. */
-function addTo(options: OpenaiOptions, { conversation, items, plan, caller }: Addition): NonNullable<RunInput['tap']> {
+/**
+ * Holds the conversation during the run, and adds what was sent and answered to it once the run has succeeded: before the client
+ * learns of that.
+ */
+function turnOf(
+  options: OpenaiOptions,
+  { conversation, items, plan, caller }: Turn,
+): Pick<RunInput, 'acquire' | 'tap'> {
   const answered = new AnsweredItems(plan)
-  return async (event) => {
-    const output = answered.accept(event)
-    if (output === null) return
-    const input = items.filter(({ type }) => type !== triggerType)
-    await new Conversations(options.conversations, caller).add(conversation, [...input, ...output], 'input')
+  const input = items.filter(({ type }) => type !== triggerType)
+  return {
+    acquire: () => conversation.acquire(),
+    async tap(event) {
+      const output = answered.accept(event)
+      if (output === null) return
+      await new Conversations(options, caller).addTurn(conversation.id, [...input, ...output])
+    },
   }
 }
 
-/** `isWhole`: what comes before is not in stored responses. */
-type Located = { before: LocatedItem[]; own: LocatedItem[]; isWhole: boolean }
+/** `isWhole`: what comes before is not in stored responses. `kept`: the conversation that it is in, if clients keep it here. */
+type Located = { before: LocatedItem[]; own: LocatedItem[]; isWhole: boolean; kept: OpenedConversation | null }
 
 type LocateInput = {
   body: ResponseRequest
@@ -123,9 +131,9 @@ export async function locate(options: OpenaiOptions, { body, input, caller, memo
   const previous = body.previous_response_id
   const remembered = previous ? (memory?.conversationUpTo(previous) ?? null) : null
   const conversation = conversationOf(body)
-  const kept = conversation === null ? null : await new Conversations(options.conversations, caller).all(conversation)
+  const kept = conversation === null ? null : await new Conversations(options, caller).open(conversation)
   const before = kept
-    ? toEarlier(kept, conversationParam)
+    ? toEarlier(kept.items, conversationParam)
     : remembered
       ? toEarlier(remembered)
       : previous
@@ -135,7 +143,7 @@ export async function locate(options: OpenaiOptions, { body, input, caller, memo
     item,
     param: typeof body.input === 'string' ? 'input' : `input[${index}]`,
   }))
-  return { before, own, isWhole: remembered !== null || kept !== null }
+  return { before, own, isWhole: remembered !== null || kept !== null, kept }
 }
 
 /** Without what a summary replaces. */

@@ -53,7 +53,7 @@ export const responseFields: FieldTable = {
   metadata: { treatment: 'emulated', note: 'returned with the response; at most 16 entries' },
   conversation: {
     treatment: 'honored',
-    note: 'an id, or an object with it: the items of the conversation come before the input; once the response has succeeded, input and output are added to them. Not together with `previous_response_id`',
+    note: 'an id, or an object with it: the items of the conversation come before the input; once the response has succeeded, input and output are added to them. One response at a time: another one in the same conversation is refused with 400 `conversation_locked`. Not together with `previous_response_id`',
   },
   prompt: {
     treatment: 'refused',

@@ -5,6 +5,7 @@ import type { BatchOptions, CompatOptions } from '../../../compat/serve-run.ts'
 import type { BatchStore, FileStore } from '../../../core/batches/batches.ts'
 import type { ConversationStore } from '../../../core/store.ts'
 import type { ReaderLimits } from '../../../http/reader-limits.ts'
+import type { ConversationLocks } from '../conversations/conversation-locks.ts'
 
 export type OpenaiOptions = CompatOptions &
   BatchOptions & {
@@ -14,6 +15,7 @@ export type OpenaiOptions = CompatOptions &
     readers: ReaderLimits
     /** Conversations that clients keep here. */
     conversations: ConversationStore
+    locks: ConversationLocks
     /** Seals the summaries of conversations that clients keep. */
     sealer: Sealer
   }
