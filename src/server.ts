@@ -19,7 +19,7 @@ import { configFolder, type Environment } from './claude/sessions/config-folder.
 import { createSessionFiles } from './claude/sessions/session-files.ts'
 import { withReservedToolNames } from './compat/reserved-tool-names.ts'
 import { withForcedOutputRetry } from './compat/retry-forced-output.ts'
-import { sealerIn } from './compat/sealed-text.ts'
+import { sealersIn } from './compat/sealed-text.ts'
 import { TokenCalibration, withTokenCalibration } from './compat/tokens/calibration.ts'
 import { processEnvironment } from './config/load.ts'
 import type { Config } from './config/options.ts'
@@ -168,7 +168,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     clock,
     batches,
     callerOf: (owner) => callers.callerOf(owner),
-    sealer: sealerIn(config.dataDir),
+    sealers: sealersIn(config.dataDir),
     startedAt,
   })
   const swept = registry.sweep()

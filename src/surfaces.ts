@@ -4,7 +4,7 @@ import type { Caller } from './auth/authenticate.ts'
 import type { Executable } from './claude/cli/executable.ts'
 import type { Examinations } from './claude/examination/examinations.ts'
 import type { Pool } from './claude/pool/pool.ts'
-import type { Sealer } from './compat/sealed-text.ts'
+import type { Sealers } from './compat/sealed-text.ts'
 import type { TokenCalibration } from './compat/tokens/calibration.ts'
 import { estimateRequest } from './compat/tokens/estimate.ts'
 import type { Config } from './config/options.ts'
@@ -47,7 +47,7 @@ type SurfaceParts = {
   calibration: TokenCalibration
   metrics: Metrics
   clock: Clock
-  sealer: Sealer
+  sealers: Sealers
   batches: BatchEngine
   /** The caller of that key. Throws `unauthorized`. */
   callerOf(owner: string | null): Promise<Caller>
@@ -71,7 +71,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     calibration,
     metrics,
     clock,
-    sealer,
+    sealers,
     batches,
   } = parts
   const names = { models: () => pool.models(plainExample()), modelMap: config.modelMap }
@@ -83,7 +83,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
   const withBatches = { ...compatible, countTokens, batches, batchStore: store, callerOf: parts.callerOf }
-  const openai = { ...withBatches, readers, sealer, conversations: store, store }
+  const openai = { ...withBatches, readers, sealers, conversations: store, store }
   batches.serve(openaiBatchName, openaiBatches(openai, Date.now))
   app.register(async (scope) => registerOpenai(scope, openai))
   batches.serve(batchApiName, messageBatches(withBatches))

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import type { Authenticator } from '../../src/auth/authenticate.ts'
-import { createSealer } from '../../src/compat/sealed-text.ts'
+import { createSealers } from '../../src/compat/sealed-text.ts'
 import { noQuota } from '../../src/core/agent.ts'
 import { createRuns } from '../../src/core/run-registry.ts'
 import type { Runs } from '../../src/core/runs.ts'
@@ -22,13 +22,14 @@ import { ScriptedAgent } from './scripted-agent.ts'
 /** A test's context, or `after` of a whole file. */
 export type Cleanup = { after(close: () => Promise<void>): void }
 
-export const testSealer = createSealer(randomBytes(32))
+export const testSealers = createSealers(randomBytes(32))
+export const testSealer = testSealers.for(null)
 
 /** Options that the OpenAI routes require and most tests do not care about. */
 export const openaiRest = () => ({
   readers: new ReaderLimits(),
   countTokens: () => 7,
-  sealer: testSealer,
+  sealers: testSealers,
   conversations: openMemoryStore(),
   store: openMemoryStore(),
   ...batchOptions(),

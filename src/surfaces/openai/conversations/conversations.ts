@@ -2,10 +2,12 @@
 // in responses/items.ts.
 import { randomBytes } from 'node:crypto'
 import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
+import type { Sealer, Sealers } from '../../../compat/sealed-text.ts'
 import type { Release } from '../../../core/runs.ts'
 import type { Conversation, ConversationStore, NewItem, StoredItem } from '../../../core/store.ts'
 import { AppError, invalidField } from '../../../errors.ts'
 import { parsePart } from '../../../http/validate.ts'
+import { compactionTypes } from '../responses/compaction.ts'
 import { type ListedItem, toListedItem } from '../responses/listed-items.ts'
 import { type InputItem, MessageItem } from '../responses/schemas.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
@@ -13,6 +15,10 @@ import { type ConversationLocks, locked } from './conversation-locks.ts'
 
 /** More items than a conversation of the maximum size has. */
 const allItems = Number.MAX_SAFE_INTEGER
+
+/** Seals and opens summaries for a caller. Whoever sees everyone's responses can continue them. */
+export const sealerOf = ({ sealers }: Pick<OpenaiOptions, 'sealers'>, caller: Caller): Sealer =>
+  sealers.for(caller.key?.id ?? null, { opensAll: ownRuns(caller).owner === undefined })
 
 const newId = (prefix: string) => `${prefix}_${randomBytes(16).toString('hex')}`
 
@@ -41,11 +47,18 @@ export type OpenedConversation = {
 export class Conversations {
   readonly #store: ConversationStore
   readonly #locks: ConversationLocks
+  readonly #sealers: Sealers
+  readonly #sealer: Sealer
   readonly #caller: Caller
 
-  constructor({ conversations, locks }: Pick<OpenaiOptions, 'conversations' | 'locks'>, caller: Caller) {
+  constructor(
+    { conversations, locks, sealers }: Pick<OpenaiOptions, 'conversations' | 'locks' | 'sealers'>,
+    caller: Caller,
+  ) {
     this.#store = conversations
     this.#locks = locks
+    this.#sealers = sealers
+    this.#sealer = sealerOf({ sealers }, caller)
     this.#caller = caller
   }
 
@@ -56,7 +69,7 @@ export class Conversations {
       metadata,
       createdAtMs: Date.now(),
     }
-    await this.#store.createConversation(conversation, await this.#named(conversation.id, items, 'items'))
+    await this.#store.createConversation(conversation, await this.#named(conversation, items, 'items'))
     return conversation
   }
 
@@ -72,17 +85,18 @@ export class Conversations {
 
   /** Adds items, and returns them as they are listed. Throws `invalid_request` during a response. */
   add(id: string, items: readonly InputItem[]): Promise<ListedItem[]> {
-    return this.#locks.change(id, () => this.#add(id, items, 'items'))
+    return this.#locks.change(id, async () => this.#add(await this.find(id), items, 'items'))
   }
 
   /** Adds what was sent and answered in the response that has acquired the conversation. */
   async addTurn(id: string, items: readonly InputItem[]): Promise<void> {
-    await this.#add(id, items, 'input')
+    const conversation = await this.#store.conversation(id)
+    if (conversation !== null) await this.#add(conversation, items, 'input')
   }
 
-  async #add(id: string, items: readonly InputItem[], param: string): Promise<ListedItem[]> {
-    const named = await this.#named(id, items, param)
-    await this.#store.addItems(id, named)
+  async #add(conversation: Conversation, items: readonly InputItem[], param: string): Promise<ListedItem[]> {
+    const named = await this.#named(conversation, items, param)
+    await this.#store.addItems(conversation.id, named)
     return named.map(({ item }) => item)
   }
 
@@ -125,7 +139,11 @@ export class Conversations {
   }
 
   /** With an id that is unique in the conversation: the item's own, if it has one. */
-  async #named(id: string, items: readonly InputItem[], param: string): Promise<(NewItem & { item: ListedItem })[]> {
+  async #named(
+    { id, owner }: Conversation,
+    items: readonly InputItem[],
+    param: string,
+  ): Promise<(NewItem & { item: ListedItem })[]> {
     const ids = new Set<string>()
     const named: (NewItem & { item: ListedItem })[] = []
     for (const [index, item] of items.entries()) {
@@ -137,8 +155,16 @@ export class Conversations {
       const isFree = own !== null && !ids.has(own) && (await this.#store.item(id, own)) === null
       const itemId = isFree ? own : newId(prefixes[type] ?? 'item')
       ids.add(itemId)
-      named.push({ id: itemId, item: toListedItem(item, itemId) })
+      named.push({ id: itemId, item: toListedItem(this.#resealed(item, owner), itemId) })
     }
     return named
+  }
+
+  /** A summary that an administrator adds belongs to the owner of the conversation from now on, who could not open it otherwise. */
+  #resealed(item: InputItem, owner: string | null): InputItem {
+    const { type, encrypted_content: sealed } = item
+    if (!compactionTypes.includes(type) || typeof sealed !== 'string') return item
+    const summary = this.#sealer.open(sealed)
+    return summary === null ? item : { ...item, encrypted_content: this.#sealers.for(owner).seal(summary) }
   }
 }

@@ -7,7 +7,7 @@ import type { RunHandle, RunInput } from '../../../core/runs.ts'
 import { invalidField } from '../../../errors.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { missingIn, parseBody } from '../../../http/validate.ts'
-import { Conversations, type OpenedConversation } from '../conversations/conversations.ts'
+import { Conversations, type OpenedConversation, sealerOf } from '../conversations/conversations.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { AnsweredItems } from './answered-items.ts'
 import { keptItems, requestsCompaction, sinceCompaction, triggerType } from './compaction.ts'
@@ -58,7 +58,7 @@ export const compactApi = (options: OpenaiOptions): CompatApi<ResponseRequest, C
       input: isContinuation(body) ? [] : inputItems(body),
     })
     const items = [...before, ...own]
-    const translation = toCompactionRun(body, resolved, items, options.sealer)
+    const translation = toCompactionRun(body, resolved, items, sealerOf(options, caller))
     return { ...translation, plan: { ...translation.plan, kept: keptItems(items.map(({ item }) => item)) } }
   },
   nestedFields: responseNestedFields,
@@ -80,7 +80,7 @@ async function translate(
   const { before, own, isWhole, kept } = await locate(options, { body, input: inputItems(body), caller, memory })
   const items = own.map(({ item }) => item)
   const toRun = requestsCompaction(items) ? toCompactionRun : toResponseRun
-  const response = toRun(body, resolved, [...before, ...own], options.sealer)
+  const response = toRun(body, resolved, [...before, ...own], sealerOf(options, caller))
   // The input is stored as items with resolved references, next to the body.
   const { request } = response.plan
   const whole = [...before.map(({ item }) => item), ...items]

@@ -13,6 +13,7 @@ import type { Frame } from '../../../http/sse.ts'
 import { parseBody } from '../../../http/validate.ts'
 import { type Connection, closeCodes } from '../../../http/websockets.ts'
 import { fieldsOf } from '../../../platform/json.ts'
+import { sealerOf } from '../conversations/conversations.ts'
 import { openaiStatus, toErrorBody } from '../shared/errors.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { AnsweredItems } from './answered-items.ts'
@@ -176,7 +177,10 @@ class ConnectionRequests {
     const input = toItems(body.input) ?? []
     const { before, own } = await locate(options, { body, input, caller: request.caller, memory: this.#memory })
     const facts = { runId: `run_${randomBytes(16).toString('hex')}`, createdAtMs: Date.now() }
-    const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, options.sealer)
+    const plan = planOf(
+      { body, model: resolved.publicName, isAgent: resolved.agent },
+      sealerOf(options, request.caller),
+    )
     const events = new ResponseEvents(plan, facts)
     const started = events.encode({ type: 'run-start', runId: facts.runId, sessionId: '', model: '' })
     const ended = events.encode(emptyEnd)

@@ -133,7 +133,7 @@ class ItemReader {
     const { encrypted_content: sealed } = parsePart(CompactionItem, item, param)
     const summary = this.#open(sealed)
     if (summary === null) {
-      const reason = 'was not written by this server, or is damaged: send the items that it stands for'
+      const reason = 'was not written by this server for this caller, or is damaged: send the items that it stands for'
       throw invalidField(`${param}.encrypted_content`, reason)
     }
     this.#dropThinking()

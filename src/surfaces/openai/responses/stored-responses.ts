@@ -3,7 +3,7 @@
 
 import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
 import { AnswerCollector } from '../../../compat/answer-stream.ts'
-import type { Sealer } from '../../../compat/sealed-text.ts'
+import type { Sealers } from '../../../compat/sealed-text.ts'
 import type { RunEnd } from '../../../core/events.ts'
 import { type Runs, runFailure } from '../../../core/runs.ts'
 import { isFinal, type RunRecord } from '../../../core/store.ts'
@@ -44,11 +44,11 @@ const notFound = (id: string) =>
 export class StoredResponses {
   readonly #runs: Runs
   readonly #caller: Caller
-  readonly #sealer: Sealer
+  readonly #sealers: Sealers
 
-  constructor({ runs, sealer }: { runs: Runs; sealer: Sealer }, caller: Caller) {
+  constructor({ runs, sealers }: { runs: Runs; sealers: Sealers }, caller: Caller) {
     this.#runs = runs
-    this.#sealer = sealer
+    this.#sealers = sealers
     this.#caller = caller
   }
 
@@ -68,7 +68,8 @@ export class StoredResponses {
     const snapshot =
       record.surface === 'openai' ? ((await this.#runs.requestSnapshot(runId)) as ResponseSnapshot | null) : null
     if (snapshot === null) return null
-    return { record, snapshot, plan: planOf(snapshot, this.#sealer), facts: { runId, createdAtMs: record.createdAtMs } }
+    const plan = planOf(snapshot, this.#sealers.for(record.owner))
+    return { record, snapshot, plan, facts: { runId, createdAtMs: record.createdAtMs } }
   }
 
   /** The response in its current state. */

@@ -1,6 +1,6 @@
 // What the OpenAI routes need from the server.
 
-import type { Sealer } from '../../../compat/sealed-text.ts'
+import type { Sealers } from '../../../compat/sealed-text.ts'
 import type { BatchOptions, CompatOptions } from '../../../compat/serve-run.ts'
 import type { BatchStore, FileStore } from '../../../core/batches/batches.ts'
 import type { ConversationStore } from '../../../core/store.ts'
@@ -17,5 +17,5 @@ export type OpenaiOptions = CompatOptions &
     conversations: ConversationStore
     locks: ConversationLocks
     /** Seals the summaries of conversations that clients keep. */
-    sealer: Sealer
+    sealers: Sealers
   }

@@ -11,6 +11,7 @@ import { openMemoryStore } from '../../../../src/store/sqlite.ts'
 import { ConversationLocks } from '../../../../src/surfaces/openai/conversations/conversation-locks.ts'
 import { Conversations } from '../../../../src/surfaces/openai/conversations/conversations.ts'
 import { silent } from '../../../core/runs-scene.ts'
+import { testSealers } from '../../../helpers/inject-app.ts'
 import { failedEnd, goodRun, runStart, untilAborted } from '../../../helpers/scripted-agent.ts'
 import { errorOf, hello, listen, type Scene, setUp } from './scene.ts'
 
@@ -200,7 +201,7 @@ test('a client that leaves frees the conversation, over HTTP and over a WebSocke
 test('a response that read the conversation before another one was added to it is not made', async () => {
   const conversations = openMemoryStore()
   const locks = new ConversationLocks()
-  const mine = new Conversations({ conversations, locks }, anonymousCaller)
+  const mine = new Conversations({ conversations, locks, sealers: testSealers }, anonymousCaller)
   const { id } = await mine.create({}, [])
   const [first, second] = [await mine.open(id), await mine.open(id)]
   const release = await first.acquire()

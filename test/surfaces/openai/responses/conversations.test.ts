@@ -73,3 +73,41 @@ test('an unknown item, page or reference is named', async (t) => {
   const reference = { items: [{ type: 'item_reference', id: 'msg_1' }] }
   assert.deepEqual(errorOf(await post(`${path}/${id}/items`, reference, mine)), [400, null, 'items[0]'])
 })
+
+test('the summary that one key got is opened for that key and for an administrator only', async (t) => {
+  const { post, mine, other, admin, agent } = await setUpTwo(t)
+  agent.script = goodRun(['A secret summary'])
+  const compacted = await post('/v1/responses/compact', { ...hello }, mine)
+  const summary = (compacted.body as { output: Json[] }).output.at(-1)
+  assert.equal(summary?.type, 'compaction', compacted.text)
+  const input = [summary, { role: 'user', content: 'And?' }]
+  const refused = await post('/v1/responses', { ...hello, input }, other)
+  assert.deepEqual(errorOf(refused), [400, null, 'input[0].encrypted_content'])
+  assert.equal(agent.requests.length, 1)
+  for (const key of [mine, admin]) {
+    assert.equal((await post('/v1/responses', { ...hello, input }, key)).status, 200)
+    assert.match(JSON.stringify(agent.requests.at(-1)), /A secret summary/)
+  }
+})
+
+test('a summary that an administrator adds to a conversation can be read by its owner', async (t) => {
+  const { post, mine, admin, id, agent } = await setUpTwo(t)
+  agent.script = goodRun(['A summary of all'])
+  const trigger = { ...hello, conversation: id, input: [{ type: 'compaction_trigger' }] }
+  assert.equal((await post('/v1/responses', trigger, admin)).status, 200)
+  agent.script = goodRun(['An answer'])
+  const answer = await post('/v1/responses', { ...hello, conversation: id }, mine)
+  assert.equal(answer.status, 200, answer.text)
+  assert.match(JSON.stringify(agent.requests.at(-1)), /A summary of all/)
+})
+
+test('a response that is a summary is the same when it is read again, by whomever', async (t) => {
+  const { get, post, mine, admin, agent } = await setUpTwo(t)
+  agent.script = goodRun(['A summary'])
+  const input = [item, { type: 'compaction_trigger' }]
+  const made = (await post('/v1/responses', { ...hello, input }, mine)).body as { id: string; output: Json[] }
+  for (const key of [mine, admin]) {
+    const { output } = (await get(`/v1/responses/${made.id}`, key)).body as { output: Json[] }
+    assert.deepEqual(output, made.output)
+  }
+})
