@@ -204,8 +204,10 @@ export interface ConversationStore {
   updateConversation(id: string, metadata: Record<string, string>): Promise<void>
   /** With its items. */
   deleteConversation(id: string): Promise<void>
-  /** Does nothing if the conversation does not exist. */
-  addItems(conversationId: string, items: readonly NewItem[]): Promise<void>
+  /** Does nothing if the conversation does not exist. With `mayExceed` the limits do not count. */
+  addItems(conversationId: string, items: readonly NewItem[], options?: { mayExceed?: boolean }): Promise<void>
+  /** Throws `invalid_request` if items of this size would be too many. */
+  requireRoom(conversationId: string, bytes: number): Promise<void>
   items(conversationId: string, query: ConversationItems): Promise<StoredItem[]>
   item(conversationId: string, id: string): Promise<StoredItem | null>
   /** False if there is no such item. */

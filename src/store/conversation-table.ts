@@ -5,10 +5,12 @@ import { insertRow } from './changes.ts'
 import type { Methods, Prepare } from './database.ts'
 import type { Row } from './rows.ts'
 
-/** How large the items of one conversation may be, and those of all. */
+/** How large the items of one conversation may be. */
 const bytesMax = 50_000_000
-const allBytesMax = 2_000_000_000
-const conversationsMax = 100_000
+
+/** What the conversations of one key may take, so that no key takes everything, and those of all together. */
+const ofKey = { conversations: 10_000, bytes: 500_000_000 }
+const ofAll = { conversations: 100_000, bytes: 2_000_000_000 }
 
 export function conversationMethods({ reads, writes }: Methods): ConversationStore {
   return {
@@ -17,6 +19,7 @@ export function conversationMethods({ reads, writes }: Methods): ConversationSto
     updateConversation: writes(changeConversation, { urgent: true }),
     deleteConversation: writes(removeConversation, { urgent: true }),
     addItems: writes(addItems, { urgent: true }),
+    requireRoom: reads(requireRoom),
     items: reads(listItems),
     item: reads(findItem),
     deleteItem: writes(removeItem, { urgent: true }),
@@ -28,8 +31,7 @@ function addConversation(
   { id, owner, metadata, createdAtMs }: Conversation,
   items: readonly NewItem[],
 ) {
-  const { count } = prepare('SELECT count(*) AS count FROM conversations').get() ?? {}
-  if (Number(count) >= conversationsMax) throw tooMuch(`there are ${conversationsMax} conversations`)
+  requireShare(prepare, owner, { conversations: 1, bytes: 0 })
   const fields = { id, owner, metadata_json: JSON.stringify(metadata), created_at_ms: createdAtMs }
   insertRow(prepare, 'conversations', fields)
   addItems(prepare, id, items)
@@ -56,20 +58,53 @@ function removeConversation(prepare: Prepare, id: string): void {
 }
 
 /** Does nothing if the conversation was deleted. */
-function addItems(prepare: Prepare, conversationId: string, items: readonly NewItem[]): void {
-  const found = prepare('SELECT pk, bytes FROM conversations WHERE id = ?').get(conversationId)
+function addItems(
+  prepare: Prepare,
+  conversationId: string,
+  items: readonly NewItem[],
+  { mayExceed = false }: { mayExceed?: boolean } = {},
+): void {
+  const found = prepare('SELECT pk FROM conversations WHERE id = ?').get(conversationId)
   if (found === undefined || items.length === 0) return
   const rows = items.map(({ id, item }) => ({ conversation: Number(found.pk), id, json: JSON.stringify(item) }))
   const bytes = rows.reduce((sum, { json }) => sum + Buffer.byteLength(json), 0)
-  if (Number(found.bytes) + bytes > bytesMax) throw tooMuch(`the conversation has more than ${bytesMax} bytes`)
-  const all = prepare('SELECT total(bytes) AS bytes FROM conversations').get()
-  if (Number(all?.bytes) + bytes > allBytesMax) throw tooMuch(`all conversations have more than ${allBytesMax} bytes`)
+  if (!mayExceed) requireRoom(prepare, conversationId, bytes)
   for (const row of rows) insertRow(prepare, 'conversation_items', row)
   prepare('UPDATE conversations SET bytes = bytes + ? WHERE pk = ?').run(bytes, found.pk ?? null)
 }
 
-const tooMuch = (what: string) =>
-  new AppError('invalid_request', `${what}: delete some first`, { field: 'conversation' })
+/** Does nothing if the conversation was deleted. */
+function requireRoom(prepare: Prepare, conversationId: string, bytes: number): void {
+  const found = prepare('SELECT owner, bytes FROM conversations WHERE id = ?').get(conversationId)
+  if (found === undefined) return
+  if (Number(found.bytes) + bytes > bytesMax) {
+    throw tooMuch(`the items of a conversation may have at most ${megabytes(bytesMax)}`, 'some of its items')
+  }
+  requireShare(prepare, found.owner === null ? null : String(found.owner), { conversations: 0, bytes })
+}
+
+type Share = { conversations: number; bytes: number }
+
+/** Without keys there is nobody to share with: then only the limits of all count. */
+function requireShare(prepare: Prepare, owner: string | null, added: Share): void {
+  const sql = `SELECT count(*) AS conversations, total(bytes) AS bytes, count(CASE WHEN owner = ?1 THEN 1 END) AS own_conversations,
+    total(CASE WHEN owner = ?1 THEN bytes END) AS own_bytes FROM conversations`
+  const { conversations, bytes, own_conversations, own_bytes } = prepare(sql).get(owner) ?? {}
+  requireBelow(ofKey, { conversations: Number(own_conversations), bytes: Number(own_bytes) }, added, 'one API key')
+  requireBelow(ofAll, { conversations: Number(conversations), bytes: Number(bytes) }, added, 'all API keys together')
+}
+
+function requireBelow(limit: Share, present: Share, added: Share, whose: string): void {
+  if (present.conversations + added.conversations > limit.conversations)
+    throw tooMuch(`${whose} may have at most ${limit.conversations} conversations`, 'some of them')
+  if (present.bytes + added.bytes > limit.bytes)
+    throw tooMuch(`the conversations of ${whose} may have at most ${megabytes(limit.bytes)}`, 'some of them')
+}
+
+const megabytes = (bytes: number) => `${bytes / 1_000_000} MB`
+
+const tooMuch = (limit: string, what: string) =>
+  new AppError('invalid_request', `${limit}: delete ${what} first`, { field: 'conversation' })
 
 const toItem = ({ seq, id, json }: Row): StoredItem => ({
   seq: Number(seq),

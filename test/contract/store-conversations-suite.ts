@@ -89,4 +89,22 @@ export function describeConversations(open: OpenStore): void {
     await store.addItems('conv_1', [large('c')])
     assert.deepEqual(await idsOf(), ['b', 'c'])
   })
+
+  test('what may exceed the limits is kept, and the next addition is refused', async (t) => {
+    const { store } = await open(t)
+    await store.createConversation(conversation('conv_1', 'key_1'), [])
+    const full = { id: 'full', item: 'x'.repeat(49_999_990) }
+    await store.addItems('conv_1', [full])
+    await store.requireRoom('conv_1', 8)
+    const refused = (error: unknown) => error instanceof AppError && error.details.field === 'conversation'
+    await assert.rejects(store.requireRoom('conv_1', 9), refused)
+    await assert.rejects(store.addItems('conv_1', items('a')), refused)
+    await store.addItems('conv_1', items('a'), { mayExceed: true })
+    await assert.rejects(store.requireRoom('conv_1', 0), refused)
+    assert.deepEqual(
+      (await store.items('conv_1', ascending)).map(({ id }) => id),
+      ['full', 'a'],
+    )
+    await store.requireRoom('conv_none', 1)
+  })
 }

@@ -279,3 +279,36 @@ test('pruning that was interrupted is finished by the next call', async (t) => {
   assert.equal(await reopened.prune({ ...limits, endedBeforeMs: 0 }), 0)
   assert.equal(countEvents(storeFolder), 0)
 })
+
+test('one key cannot take the conversations of all, and all together have a limit', async (t) => {
+  const folder = makeStoreFolder(t)
+  const store = await folder.open()
+  const create = (id: string, owner: string | null) =>
+    store.createConversation({ id, owner, metadata: {}, createdAtMs: 1 }, [{ id: 'a', item: 'x' }])
+  const fill = (count: number, bytes: number, owner: string | null) =>
+    folder.look((db) => {
+      db.exec('DELETE FROM conversations')
+      const sql = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})
+        INSERT INTO conversations (id, owner, metadata_json, created_at_ms, bytes) SELECT 'conv_' || n, ?, '{}', 1, ? FROM numbers`
+      db.prepare(sql).run(owner, bytes)
+    })
+  const refused = (pattern: RegExp) => ({ code: 'invalid_request', message: pattern })
+
+  fill(9_999, 1, 'key_1')
+  await create('last', 'key_1')
+  await assert.rejects(create('more', 'key_1'), refused(/^one API key may have at most 10000 conversations: delete/))
+  await create('other', 'key_2')
+  await create('unowned', null)
+
+  fill(10, 50_000_000, 'key_1')
+  const message = /^the conversations of one API key may have at most 500 MB: delete/
+  await assert.rejects(create('more', 'key_1'), refused(message))
+  assert.equal(await store.conversation('more'), null)
+  await create('other', 'key_2')
+  await create('unowned', null)
+
+  fill(100_000, 1, null)
+  await assert.rejects(create('more', 'key_1'), refused(/^all API keys together may have at most 100000 conv/))
+  fill(40, 50_000_000, null)
+  await assert.rejects(create('more', null), refused(/of all API keys together may have at most 2000 MB/))
+})

@@ -40,8 +40,11 @@ export type OpenedConversation = {
   id: string
   /** Oldest first. */
   items: InputItem[]
-  /** For the time in which the response is made. Throws `invalid_request` if it has changed since it was opened. */
-  acquire(): Promise<Release>
+  /**
+   * For the time in which the response to `input` is made. Throws `invalid_request` if the conversation has changed since it was
+   * opened, or has no room for the input.
+   */
+  acquire(input: readonly InputItem[]): Promise<Release>
 }
 
 export class Conversations {
@@ -88,15 +91,23 @@ export class Conversations {
     return this.#locks.change(id, async () => this.#add(await this.find(id), items, 'items'))
   }
 
-  /** Adds what was sent and answered in the response that has acquired the conversation. */
+  /**
+   * Adds what was sent and answered in the response that has acquired the conversation. The answer was paid for: it is kept even
+   * if the conversation grows too large with it, and the next request is refused.
+   */
   async addTurn(id: string, items: readonly InputItem[]): Promise<void> {
     const conversation = await this.#store.conversation(id)
-    if (conversation !== null) await this.#add(conversation, items, 'input')
+    if (conversation !== null) await this.#add(conversation, items, 'input', true)
   }
 
-  async #add(conversation: Conversation, items: readonly InputItem[], param: string): Promise<ListedItem[]> {
+  async #add(
+    conversation: Conversation,
+    items: readonly InputItem[],
+    param: string,
+    mayExceed = false,
+  ): Promise<ListedItem[]> {
     const named = await this.#named(conversation, items, param)
-    await this.#store.addItems(conversation.id, named)
+    await this.#store.addItems(conversation.id, named, { mayExceed })
     return named.map(({ item }) => item)
   }
 
@@ -113,17 +124,18 @@ export class Conversations {
     return {
       id,
       items: items.map(({ item }) => item as InputItem),
-      acquire: () => this.#acquire(id, items.at(-1)?.seq),
+      acquire: (input) => this.#acquire(id, items.at(-1)?.seq, input),
     }
   }
 
-  async #acquire(id: string, lastSeq: number | undefined): Promise<Release> {
+  async #acquire(id: string, lastSeq: number | undefined, input: readonly InputItem[]): Promise<Release> {
     const release = this.#locks.acquire(id)
     try {
       await this.find(id, 'conversation')
       const [last] = await this.#store.items(id, { after: null, limit: 1, order: 'desc' })
       // Another response was added since this request was read: it would be answered without it.
       if (last?.seq !== lastSeq) throw locked('conversation')
+      await this.#store.requireRoom(id, Buffer.byteLength(JSON.stringify(input)))
       return release
     } catch (error) {
       release()

@@ -105,7 +105,7 @@ function turnOf(
   const answered = new AnsweredItems(plan)
   const input = items.filter(({ type }) => type !== triggerType)
   return {
-    acquire: () => conversation.acquire(),
+    acquire: () => conversation.acquire(input),
     async tap(event) {
       const output = answered.accept(event)
       if (output === null) return

@@ -204,17 +204,17 @@ test('a response that read the conversation before another one was added to it i
   const mine = new Conversations({ conversations, locks, sealers: testSealers }, anonymousCaller)
   const { id } = await mine.create({}, [])
   const [first, second] = [await mine.open(id), await mine.open(id)]
-  const release = await first.acquire()
+  const release = await first.acquire([])
   await mine.addTurn(id, [{ type: 'message', role: 'user', content: 'one' }])
   release()
-  await assert.rejects(second.acquire(), { kind: 'conversation_locked' })
+  await assert.rejects(second.acquire([]), { kind: 'conversation_locked' })
   const later = await mine.open(id)
-  const again = await later.acquire()
+  const again = await later.acquire([])
   again()
   await mine.removeItem(id, String(later.items[0]?.id))
-  await assert.rejects(later.acquire(), { kind: 'conversation_locked' })
+  await assert.rejects(later.acquire([]), { kind: 'conversation_locked' })
   await conversations.deleteConversation(id)
-  await assert.rejects(first.acquire(), { code: 'not_found' })
+  await assert.rejects(first.acquire([]), { code: 'not_found' })
 })
 
 test('items are added by several at once, and not between the reading of a conversation and its response', async () => {

@@ -111,3 +111,25 @@ test('a response that is a summary is the same when it is read again, by whomeve
     assert.deepEqual(output, made.output)
   }
 })
+
+test('a conversation that is too full for the input is refused before the model is asked, and no answer is lost', async (t) => {
+  const { get, post, mine, id, agent, store } = await setUpTwo(t)
+  // The model never sees an item of such a type.
+  await store.addItems(id, [{ id: 'large', item: { type: 'unknown', text: 'x'.repeat(49_998_000) } }])
+  const body = { ...hello, conversation: id }
+  const full = [400, null, 'conversation']
+  for (const more of [{}, { stream: true }, { background: true }, { store: false }]) {
+    const answer = await post('/v1/responses', { ...body, ...more, input: 'x'.repeat(2_000) }, mine)
+    assert.deepEqual(errorOf(answer), full)
+  }
+  assert.equal(agent.requests.length, 0)
+  agent.script = goodRun(['An answer that is too large'.repeat(100)])
+  const paid = await post('/v1/responses', body, mine)
+  assert.equal(paid.status, 200, paid.text.slice(0, 200))
+  assert.deepEqual(errorOf(await post('/v1/responses', body, mine)), full)
+  assert.deepEqual(errorOf(await post(`${path}/${id}/items`, { items: [item] }, mine)), full)
+  assert.equal(agent.requests.length, 1)
+  const { data } = (await get(`${path}/${id}/items?limit=2`, mine)).body as { data: Json[] }
+  assert.match(JSON.stringify(data[0]), /An answer that is too large/)
+  assert.equal(data[1]?.role, 'user')
+})
