@@ -5,11 +5,10 @@ import { type Caller, ownRuns } from '../../../auth/authenticate.ts'
 import type { Sealer, Sealers } from '../../../compat/sealed-text.ts'
 import type { Release } from '../../../core/runs.ts'
 import type { Conversation, ConversationStore, NewItem, StoredItem } from '../../../core/store.ts'
-import { AppError, invalidField } from '../../../errors.ts'
-import { parsePart } from '../../../http/validate.ts'
+import { AppError } from '../../../errors.ts'
 import { compactionTypes } from '../responses/compaction.ts'
 import { type ListedItem, toListedItem } from '../responses/listed-items.ts'
-import { type InputItem, MessageItem } from '../responses/schemas.ts'
+import type { InputItem } from '../responses/schemas.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { type ConversationLocks, locked } from './conversation-locks.ts'
 
@@ -72,7 +71,7 @@ export class Conversations {
       metadata,
       createdAtMs: Date.now(),
     }
-    await this.#store.createConversation(conversation, await this.#named(conversation, items, 'items'))
+    await this.#store.createConversation(conversation, await this.#named(conversation, items))
     return conversation
   }
 
@@ -88,7 +87,7 @@ export class Conversations {
 
   /** Adds items, and returns them as they are listed. Throws `invalid_request` during a response. */
   add(id: string, items: readonly InputItem[]): Promise<ListedItem[]> {
-    return this.#locks.change(id, async () => this.#add(await this.find(id), items, 'items'))
+    return this.#locks.change(id, async () => this.#add(await this.find(id), items))
   }
 
   /**
@@ -97,16 +96,11 @@ export class Conversations {
    */
   async addTurn(id: string, items: readonly InputItem[]): Promise<void> {
     const conversation = await this.#store.conversation(id)
-    if (conversation !== null) await this.#add(conversation, items, 'input', true)
+    if (conversation !== null) await this.#add(conversation, items, true)
   }
 
-  async #add(
-    conversation: Conversation,
-    items: readonly InputItem[],
-    param: string,
-    mayExceed = false,
-  ): Promise<ListedItem[]> {
-    const named = await this.#named(conversation, items, param)
+  async #add(conversation: Conversation, items: readonly InputItem[], mayExceed = false): Promise<ListedItem[]> {
+    const named = await this.#named(conversation, items)
     await this.#store.addItems(conversation.id, named, { mayExceed })
     return named.map(({ item }) => item)
   }
@@ -151,18 +145,11 @@ export class Conversations {
   }
 
   /** With an id that is unique in the conversation: the item's own, if it has one. */
-  async #named(
-    { id, owner }: Conversation,
-    items: readonly InputItem[],
-    param: string,
-  ): Promise<(NewItem & { item: ListedItem })[]> {
+  async #named({ id, owner }: Conversation, items: readonly InputItem[]): Promise<(NewItem & { item: ListedItem })[]> {
     const ids = new Set<string>()
     const named: (NewItem & { item: ListedItem })[] = []
-    for (const [index, item] of items.entries()) {
+    for (const item of items) {
       const type = String(item.type ?? 'message')
-      if (type === 'item_reference')
-        throw invalidField(`${param}[${index}]`, 'must be the item itself, not a reference')
-      if (type === 'message') parsePart(MessageItem, item, `${param}[${index}]`)
       const own = typeof item.id === 'string' && item.id !== '' && item.id.length <= 200 ? item.id : null
       const isFree = own !== null && !ids.has(own) && (await this.#store.item(id, own)) === null
       const itemId = isFree ? own : newId(prefixes[type] ?? 'item')

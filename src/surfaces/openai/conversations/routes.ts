@@ -1,13 +1,17 @@
 // The routes of conversations: create, read, change and delete one, and its items. How a response continues one is in
 // responses/api.ts.
+import type { FastifyReply } from 'fastify'
+import { checkToolSchemas } from '../../../compat/client-tools.ts'
 import type { Conversation } from '../../../core/store.ts'
 import { invalidField } from '../../../errors.ts'
+import { reportIgnoredFields } from '../../../http/ignored-fields.ts'
 import type { RouteRequest, RouteTable } from '../../../http/routes.ts'
 import { parseBody, parseQuery } from '../../../http/validate.ts'
+import { checkItems } from '../responses/items.ts'
 import type { ListedItem } from '../responses/listed-items.ts'
-import { ItemsQuery } from '../responses/schemas.ts'
+import { type InputItem, ItemsQuery } from '../responses/schemas.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
-import { Conversations } from './conversations.ts'
+import { Conversations, sealerOf } from './conversations.ts'
 import type { ConversationDeleted, ConversationItem, ConversationItemList, ConversationReply } from './reply-schemas.ts'
 import { ConversationParams, ConversationRequest, ConversationUpdate, ItemParams, ItemsRequest } from './schemas.ts'
 
@@ -29,8 +33,10 @@ export const conversationRoutes: RouteTable<OpenaiOptions> = {
       body: ConversationRequest,
       mayBeEmpty: true,
       answers: oneConversation,
-      async handler(options, request) {
+      reportsIgnoredFields: true,
+      async handler(options, request, reply) {
         const { items, metadata } = parseBody(ConversationRequest, request.body ?? {})
+        await check(items ?? [], options, request, reply)
         return toReply(await of(options, request).create(metadata ?? {}, items ?? []))
       },
     },
@@ -82,10 +88,12 @@ export const conversationRoutes: RouteTable<OpenaiOptions> = {
       about: 'Not while a response is being made in it: the answer is 400 `conversation_locked` then.',
       body: ItemsRequest,
       answers: { 200: { about: 'The items that were added.', json: 'OpenAIConversationItemList' } },
-      async handler(options, request) {
+      reportsIgnoredFields: true,
+      async handler(options, request, reply) {
         const conversations = of(options, request)
         const { id } = await conversations.find(request.params.id)
         const { items } = parseBody(ItemsRequest, request.body)
+        await check(items, options, request, reply)
         return toList(await conversations.add(id, items), false)
       },
     },
@@ -131,6 +139,21 @@ export const conversationRoutes: RouteTable<OpenaiOptions> = {
 }
 
 const of = (options: OpenaiOptions, { caller }: RouteRequest) => new Conversations(options, caller)
+
+/** Later responses read the items: what they could not read is refused here, where it can be named. */
+async function check(
+  items: readonly InputItem[],
+  options: OpenaiOptions,
+  { caller }: RouteRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const located = items.map((item, index) => ({ item, param: `items[${index}]` }))
+  const reference = located.find(({ item }) => item.type === 'item_reference')
+  if (reference !== undefined) throw invalidField(reference.param, 'must be the item itself, not a reference')
+  const { ignored, tools } = checkItems(located, sealerOf(options, caller).open)
+  await checkToolSchemas(tools)
+  reportIgnoredFields(reply, ignored)
+}
 
 const toReply = ({ id, createdAtMs, metadata }: Conversation): ConversationReply => ({
   id,

@@ -2,6 +2,7 @@
 // messages. Requests are answered one after the other. Not for the connection itself (http/websockets.ts).
 import { randomBytes } from 'node:crypto'
 import { requireScope } from '../../../auth/authenticate.ts'
+import { checkToolSchemas } from '../../../compat/client-tools.ts'
 import { type MessageApi, resolveFor, serveMessage } from '../../../compat/serve-run.ts'
 import { noUsage, type RunEnd } from '../../../core/events.ts'
 import type { RunHandle } from '../../../core/runs.ts'
@@ -19,6 +20,7 @@ import type { OpenaiOptions } from '../shared/options.ts'
 import { AnsweredItems } from './answered-items.ts'
 import { locate, responsesApi, toItems } from './api.ts'
 import { ConnectionMemory } from './connection-memory.ts'
+import { checkItems } from './items.ts'
 import { ResponseEvents, type ResponseFacts, responseId } from './reply.ts'
 import type { ResponseEvent } from './reply-schemas.ts'
 import { checkResponse, planOf, type ResponsePlan } from './request.ts'
@@ -176,11 +178,10 @@ class ConnectionRequests {
     checkResponse(body)
     const input = toItems(body.input) ?? []
     const { before, own } = await locate(options, { body, input, caller: request.caller, memory: this.#memory })
+    const sealer = sealerOf(options, request.caller)
+    await checkToolSchemas(checkItems(own, sealer.open).tools)
     const facts = { runId: `run_${randomBytes(16).toString('hex')}`, createdAtMs: Date.now() }
-    const plan = planOf(
-      { body, model: resolved.publicName, isAgent: resolved.agent },
-      sealerOf(options, request.caller),
-    )
+    const plan = planOf({ body, model: resolved.publicName, isAgent: resolved.agent }, sealer)
     const events = new ResponseEvents(plan, facts)
     const started = events.encode({ type: 'run-start', runId: facts.runId, sessionId: '', model: '' })
     const ended = events.encode(emptyEnd)

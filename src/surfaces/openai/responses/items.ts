@@ -1,6 +1,7 @@
 // Splits the items of a Responses request, including those of the previous responses, into the system prompt, the
 // conversation so far and the prompt. References must already be resolved (stored-responses.ts).
 
+import type { RequestedTool } from '../../../compat/client-tools.ts'
 import { type CallErrors, ConversationBuilder, type EarlierCall } from '../../../compat/conversation-builder.ts'
 import type { ThinkingBlock } from '../../../core/conversation.ts'
 import { invalidField } from '../../../errors.ts'
@@ -24,13 +25,13 @@ import {
   ToolSearchCallItem,
   ToolSearchOutputItem,
 } from './schemas.ts'
-import { flatName, type ItemTools, searchName } from './tools.ts'
+import { flatName, type ItemTools, readResponseTools, searchName } from './tools.ts'
 
 /** The parameter of items that come from earlier requests. */
 export const earlierParam = 'previous_response_id'
 export const conversationParam = 'conversation'
 
-const isEarlierParam = (param: string) => param === earlierParam || param === conversationParam
+const isEarlierParam = (param: string) => [earlierParam, conversationParam].includes(param.split('.')[0] ?? '')
 
 /** The tools that items make available, in order: by themselves or as what a search has found. */
 export function toolsOfItems(items: readonly LocatedItem[]): ItemTools[] {
@@ -64,33 +65,76 @@ const isOfServer = ({ call_id: id, execution }: SearchItem) => (execution ? exec
 
 export type ReadItems = ReadMessages & { ignored: string[] }
 
+/** Of earlier items, the parameter does not say which one it is. */
+const callIn = (id: string, param: string) => (isEarlierParam(param) ? ` (call ${id.slice(0, 80)})` : '')
+
 const callErrors: CallErrors = {
-  orphan: (_id, param) => invalidField(param, 'matches no open call in the preceding items'),
-  unanswered: (_id, param) =>
-    invalidField(param, 'has no output: each call must be followed by an item with its output'),
-  sameId: (_id, param) => invalidField(`${param}.call_id`, 'is also the id of another call: ids must be unique'),
+  orphan: (id, param) => invalidField(param, `matches no open call in the preceding items${callIn(id, param)}`),
+  unanswered: (id, param) =>
+    invalidField(param, `has no output${callIn(id, param)}: each call must be followed by an item with its output`),
+  sameId: (id, param) =>
+    invalidField(`${param}.call_id`, `is also the id of another call${callIn(id, param)}: ids must be unique`),
 }
 
 /** `open`: reads the summary of a compacted conversation; null if this server did not write it. */
 export type OpenSummary = (sealed: string) => string | null
 
 export function readItems(items: readonly LocatedItem[], open: OpenSummary): ReadItems {
-  const reader = new ItemReader(open)
+  const builder = new ConversationBuilder(callErrors)
+  const reader = new ItemReader(open, builder)
   for (const { item, param } of items) reader.read(item, param)
-  return reader.end()
+  const { system, ignored } = reader
+  const { history, prompt, endsWithAssistant } = builder.end({ answersInstructions: system.length > 0 })
+  if (endsWithAssistant) {
+    throw invalidField(
+      'input',
+      "must end with a user message or the output of a call: prefilling the model's answer is not supported",
+    )
+  }
+  if (prompt.length === 0) throw invalidField('input', 'must contain a user message that is not empty')
+  return { system, history, prompt, ignored }
+}
+
+/** What the items of a conversation are read into. */
+type Target = Pick<ConversationBuilder, 'user' | 'system' | 'assistant' | 'result' | 'isEmpty' | 'openCallOf'>
+
+/** Items that come before or after may still be missing. */
+const anyConversation: Target = {
+  user() {},
+  system() {},
+  assistant() {},
+  result() {},
+  isEmpty: true,
+  openCallOf: () => null,
+}
+
+/**
+ * Checks items that are kept for later responses, each by itself. Returns the parameters of those that have no effect, and the tools
+ * that they bring. Throws `invalid_request`.
+ */
+export function checkItems(
+  items: readonly LocatedItem[],
+  open: OpenSummary,
+): { ignored: string[]; tools: RequestedTool[] } {
+  const reader = new ItemReader(open, anyConversation)
+  for (const { item, param } of items) reader.read(item, param)
+  const { requested: tools, ignored } = readResponseTools({ model: '' }, toolsOfItems(items))
+  return { ignored: [...reader.ignored, ...ignored], tools }
 }
 
 class ItemReader {
-  readonly #builder = new ConversationBuilder(callErrors)
-  readonly #system: string[] = []
-  readonly #ignored: string[] = []
+  readonly system: string[] = []
+  /** The parameters of items that have no effect. */
+  readonly ignored: string[] = []
+  readonly #builder: Target
   readonly #open: OpenSummary
   /** Thinking that belongs to the model's next message or call, and the items that it comes from. */
   #thinking: ThinkingBlock[] = []
   #thinkingParams: string[] = []
 
-  constructor(open: OpenSummary) {
+  constructor(open: OpenSummary, builder: Target) {
     this.#open = open
+    this.#builder = builder
   }
 
   read(item: InputItem, param: string): void {
@@ -163,7 +207,7 @@ class ItemReader {
 
   /** Ignored items of earlier requests were reported then. */
   #ignore(param: string): void {
-    if (!isEarlierParam(param)) this.#ignored.push(param)
+    if (!isEarlierParam(param)) this.ignored.push(param)
   }
 
   #search(item: InputItem, param: string): void {
@@ -193,7 +237,7 @@ class ItemReader {
     this.#dropThinking()
     if (role === 'user') return this.#builder.user(toBlocks(content, where))
     const texts = toTextBlocks(content, where).map(({ text }) => text)
-    if (this.#builder.isEmpty) this.#system.push(...texts)
+    if (this.#builder.isEmpty) this.system.push(...texts)
     else this.#builder.system(texts)
   }
 
@@ -210,17 +254,5 @@ class ItemReader {
     const { call_id: id, output } = parsePart(CallOutputItem, item, param)
     this.#dropThinking()
     this.#builder.result({ id, content: toBlocks(output, `${param}.output`), param: `${param}.call_id` })
-  }
-
-  end(): ReadItems {
-    const { history, prompt, endsWithAssistant } = this.#builder.end({ answersInstructions: this.#system.length > 0 })
-    if (endsWithAssistant) {
-      throw invalidField(
-        'input',
-        "must end with a user message or the output of a call: prefilling the model's answer is not supported",
-      )
-    }
-    if (prompt.length === 0) throw invalidField('input', 'must contain a user message that is not empty')
-    return { system: this.#system, history, prompt, ignored: this.#ignored }
   }
 }

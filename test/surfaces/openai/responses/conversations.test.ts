@@ -1,10 +1,12 @@
 // Who may access which conversations: a key sees only its own, an administrator sees all. What they are for is tested with
 // the SDK (test/clients/openai-conversations.ts).
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
+import { WebSocket } from 'ws'
 import { silent } from '../../../core/runs-scene.ts'
 import { goodRun } from '../../../helpers/scripted-agent.ts'
-import { errorOf, hello, setUp } from './scene.ts'
+import { errorOf, hello, listen, setUp } from './scene.ts'
 
 const path = '/v1/conversations'
 const gone = [404, null, 'conversation_id']
@@ -132,4 +134,63 @@ test('a conversation that is too full for the input is refused before the model 
   const { data } = (await get(`${path}/${id}/items?limit=2`, mine)).body as { data: Json[] }
   assert.match(JSON.stringify(data[0]), /An answer that is too large/)
   assert.equal(data[1]?.role, 'user')
+})
+
+const malformed: readonly [Json, field: string][] = [
+  [{ type: 'function_call', name: 'x' }, 'call_id'],
+  [{ type: 'function_call', call_id: 'c', arguments: '{}' }, 'name'],
+  [{ type: 'function_call', call_id: 'c', name: 'x', arguments: 5 }, 'arguments'],
+  [{ type: 'custom_tool_call', call_id: 'c', name: 'x' }, 'input'],
+  [{ type: 'function_call_output', output: 'x' }, 'call_id'],
+  [{ type: 'function_call_output', call_id: 'c', output: { a: 1 } }, 'output'],
+  [{ type: 'custom_tool_call_output', call_id: '', output: 'x' }, 'call_id'],
+  [{ type: 'function_call_output', call_id: 'c', output: [{ type: 'input_image' }] }, 'output[0].image_url'],
+  [{ type: 'compaction', encrypted_content: 'zzz' }, 'encrypted_content'],
+  [{ type: 'compaction_summary' }, 'encrypted_content'],
+  [{ type: 'reasoning', encrypted_content: 5 }, 'encrypted_content'],
+  [{ type: 'tool_search_call', arguments: 5 }, 'arguments'],
+  [{ type: 'tool_search_output', tools: 'x' }, 'tools'],
+  [{ type: 'additional_tools', tools: [{ type: 'function' }] }, 'tools[0].name'],
+  [{ type: 'message', content: 'x' }, 'role'],
+  [{ role: 'user', content: 7 }, 'content'],
+  [{ role: 'user', content: [{ type: 'input_file', file_id: 'file_1' }] }, 'content[0].file_id'],
+  [{ role: 'assistant', content: [{ type: 'input_image', image_url: 'data:,' }] }, 'content[0].type'],
+]
+
+test('items that no response could read are refused at the door, with their index and field', async (t) => {
+  const { get, post, mine, id, agent } = await setUpTwo(t)
+  const port = await listen(t)
+  const socket = new WebSocket(`ws://127.0.0.1:${port.port}/v1/responses`)
+  await once(socket, 'open')
+  for (const [bad, field] of malformed) {
+    const items = [{ role: 'user', content: 'fine' }, bad]
+    const [status, , param] = errorOf(await post(`${path}/${id}/items`, { items }, mine))
+    assert.deepEqual([status, param], [400, `items[1].${field}`], JSON.stringify(bad))
+    assert.equal(errorOf(await post(path, { items }, mine))[2], `items[1].${field}`)
+    socket.send(JSON.stringify({ type: 'response.create', model: 'sonnet', generate: false, input: items }))
+    const event = JSON.parse(String((await once(socket, 'message'))[0]))
+    assert.deepEqual([event.status, event.error?.param], [400, `input[1].${field}`], JSON.stringify(bad))
+    // As in the input of a response.
+    assert.equal(errorOf(await post('/v1/responses', { ...hello, input: items }, mine))[2], `input[1].${field}`)
+  }
+  socket.terminate()
+  assert.equal(agent.requests.length, 0)
+  const { data } = (await get(`${path}/${id}/items`, mine)).body as { data: Json[] }
+  assert.equal(data.length, 1)
+})
+
+test('items of other types are kept and named, and a call may be added before its output', async (t) => {
+  const { post, mine, id } = await setUpTwo(t)
+  const added = await post(`${path}/${id}/items`, { items: [item, { type: 'web_search_call', id: 'ws_1' }] }, mine)
+  assert.deepEqual([added.status, added.headers['x-claude-serve-ignored']], [200, 'items[1]'])
+  const created = await post(path, { items: [{ type: 'image_generation_call' }] }, mine)
+  assert.deepEqual([created.status, created.headers['x-claude-serve-ignored']], [200, 'items[0]'])
+  const call = { type: 'function_call', call_id: 'call_7', name: 'look', arguments: '{}' }
+  const add = (...items: Json[]) => post(`${path}/${id}/items`, { items }, mine)
+  assert.equal((await add(call)).status, 200)
+  const early = await post('/v1/responses', { ...hello, conversation: id }, mine)
+  assert.deepEqual(errorOf(early), [400, null, 'conversation'])
+  assert.match(early.text, /call_7/)
+  assert.equal((await add({ type: 'function_call_output', call_id: 'call_7', output: 'seen' })).status, 200)
+  assert.equal((await post('/v1/responses', { ...hello, conversation: id }, mine)).status, 200)
 })
