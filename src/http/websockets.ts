@@ -102,6 +102,7 @@ export class Connection {
   }
 
   close(code: number, reason: string): void {
+    if (!this.isOpen) return
     // The protocol allows 123 bytes.
     this.#socket.close(code, reason.slice(0, 120))
     const timer = setTimeout(() => this.#socket.terminate(), closeMs)

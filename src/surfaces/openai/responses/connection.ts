@@ -69,11 +69,17 @@ class ConnectionRequests {
     const bytes = Buffer.byteLength(text)
     if (this.#waiting.length >= waitingMax || this.#waitingBytes + bytes > this.#parts.bytesMax) {
       const reason = 'too many requests wait on this connection: send the next one when a response is complete'
-      return void this.#refuse(new AppError('rate_limited', reason))
+      return void this.#refuseUnread(text, new AppError('rate_limited', reason))
     }
     this.#waiting.push(text)
     this.#waitingBytes += bytes
     void this.#answerAll()
+  }
+
+  /** Its client must learn which of its requests it was. */
+  async #refuseUnread(text: string, error: AppError): Promise<void> {
+    const message = await this.#parts.parse(text).catch(() => null)
+    await this.#refuse(error, streamIdOf(message))
   }
 
   /** Reports the reason and closes the connection. */

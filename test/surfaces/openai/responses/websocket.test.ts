@@ -109,19 +109,26 @@ test('too many requests that wait on a connection are refused, and those before 
     yield* goodRun(['Done'])
   })
   const socket = await open(server)
-  const events: { type: string; status?: number }[] = []
+  const events: { type: string; status?: number; stream_id?: string }[] = []
   const ends = new Promise<void>((settle) => {
     socket.on('message', (data) => {
       events.push(JSON.parse(String(data)))
-      if (events.at(-1)?.status === 429) resolve()
+      if (events.filter(({ status }) => status === 429).length === 3) resolve()
       if (events.filter(({ type }) => type === 'response.completed').length === 17) settle()
     })
   })
-  for (let count = 0; count < 18; count++) socket.send(hello)
+  for (let count = 0; count < 17; count++) socket.send(hello)
+  socket.send(hello.replace('{', '{"stream_id":"s18",'))
+  socket.send(hello)
+  socket.send('not JSON')
   await ends
   assert.deepEqual(
-    events.filter(({ type }) => type === 'error').map(({ status }) => status),
-    [429],
+    events.filter(({ type }) => type === 'error').map(({ status, stream_id: id }) => [status, id]),
+    [
+      [429, 's18'],
+      [429, undefined],
+      [429, undefined],
+    ],
   )
   socket.terminate()
 })
