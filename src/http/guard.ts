@@ -76,7 +76,13 @@ const formType = /^multipart\/form-data\s*;/i
 function checkContentType(request: IncomingMessage, takesForms: boolean): void {
   if (effectFree.has(request.method ?? '')) return
   const type = single(request, 'content-type')
-  if (type === undefined && isEmptyFromProgram(request)) return
+  if (type === undefined && isEmpty(request)) {
+    if (isFromProgram(request)) return
+    throw new AppError(
+      'unsupported_media_type',
+      "an empty request needs a content type too, because web pages cannot send this one: add -H 'content-type: application/json'",
+    )
+  }
   if (takesForms) return checkForm(request, type ?? '')
   if (type === undefined || !jsonType.test(type.trim())) {
     const got = type === undefined ? 'no content type' : JSON.stringify(type)
@@ -102,23 +108,22 @@ function checkForm(request: IncomingMessage, type: string): void {
       `the body must be a form with a file: multipart/form-data (got ${got})`,
     )
   }
-  if (isFromProgram(request.headers)) return
+  if (isFromProgram(request)) return
   const fix = "add -H 'authorization: Bearer <key>', with any word if this server has no keys"
   throw new AppError('unsupported_media_type', `a form needs a header that web pages cannot send: ${fix}`)
 }
 
-/**
- * SDKs send no content type without a body. The header of a key or of an MCP session, whatever its value, proves that no web
- * page sent the request on its own: it would have needed a preflight.
- */
-function isEmptyFromProgram({ headers }: IncomingMessage): boolean {
+function isEmpty({ headers }: IncomingMessage): boolean {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = headers
-  const isEmpty = length === '0' && coding === undefined
-  return isEmpty && isFromProgram(headers)
+  return length === '0' && coding === undefined
 }
 
-const isFromProgram = (headers: IncomingHttpHeaders) =>
-  ['authorization', 'x-api-key', 'mcp-session-id'].some((name) => headers[name] !== undefined)
+/**
+ * Programs send no content type without a body. The method DELETE, and the header of a key or of an MCP session, whatever its value,
+ * prove that no web page sent the request on its own: it would have needed a preflight.
+ */
+const isFromProgram = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'DELETE' || ['authorization', 'x-api-key', 'mcp-session-id'].some((name) => headers[name] !== undefined)
 
 /** Throws an AppError if the request must be refused. Returns its allowed foreign origin, or null. */
 export function checkRequest(request: IncomingMessage, options: GuardOptions): string | null {

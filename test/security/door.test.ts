@@ -4,7 +4,18 @@ import { after, test } from 'node:test'
 import { listenApp } from '../helpers/inject-app.ts'
 import { assertProtected, exchange, type Head, parse, post, refusals, head as textOf } from './raw-client.ts'
 
-const { port, agent } = await listenApp({ after })
+const { port, agent } = await listenApp(
+  { after },
+  {
+    prepare: (app) =>
+      void app.route({
+        method: 'DELETE',
+        url: '/v1/things/:id',
+        config: { scope: 'chat', mayBeEmpty: true },
+        handler: async () => ({ deleted: true }),
+      }),
+  },
+)
 const allowing = await listenApp({ after }, { allowHosts: ['box.example'] })
 const { blocked, refused } = refusals(port, [agent, allowing.agent])
 /** A request with the Host header that a page of the server itself would send. */
@@ -247,15 +258,51 @@ test('B14 a POST without a content type is 415 and shows the header to add', asy
   assert.match(answer.body, /-H 'content-type: application\/json'/)
 })
 
-test('B14 a POST without content type or body is 415', async () => {
-  await refused(
-    head({ method: 'POST', target: '/v1/chat', headers: ['Content-Length: 0'] }),
-    415,
-    'unsupported_media_type',
-  )
+const cancelling = `/v1/runs/run_${'0'.repeat(32)}/cancel`
+
+test('B14 a POST without content type or body is 415, and says that even so it needs the header', async () => {
+  for (const target of ['/v1/chat', cancelling]) {
+    for (const headers of [[], ['Content-Length: 0']]) {
+      const answer = await refused(head({ method: 'POST', target, headers }), 415, 'unsupported_media_type')
+      assert.match(answer.body, /an empty request needs a content type too.*-H 'content-type: application\/json'/)
+    }
+  }
 })
 
-const cancelling = `/v1/runs/run_${'0'.repeat(32)}/cancel`
+const deleting = '/v1/things/1'
+
+test('B14 a DELETE without a body needs no content type: a page would have to ask first', async () => {
+  for (const headers of [[], ['Content-Length: 0']]) {
+    const answer = await ask(head({ method: 'DELETE', target: deleting, headers }))
+    assert.deepEqual([answer.status, answer.body], [200, '{"deleted":true}'])
+  }
+})
+
+test('B14 a DELETE with a body, or one that may follow, must declare it', async () => {
+  for (const [headers, body] of [
+    [['Content-Length: 2'], '{}'],
+    [['Transfer-Encoding: chunked'], '0\r\n\r\n'],
+    [['Content-Type: text/plain', 'Content-Length: 0'], ''],
+    [['Content-Type: application/x-www-form-urlencoded', 'Content-Length: 0'], ''],
+  ] satisfies [string[], string][]) {
+    await refused(head({ method: 'DELETE', target: deleting, headers, body }), 415, 'unsupported_media_type')
+  }
+})
+
+test('B14 a DELETE that comes from a web page is refused, without a body too', async () => {
+  for (const sent of [
+    'Origin: http://evil.example',
+    'Origin: null',
+    'Origin: chrome-extension://abcdefghijklmnop',
+    'Sec-Fetch-Site: cross-site',
+    'Sec-Fetch-Site: same-site',
+    'Sec-Fetch-Site: none',
+    'Referer: http://evil.example/',
+  ]) {
+    await refused(head({ method: 'DELETE', target: deleting, headers: [sent] }), 403, 'origin_not_allowed')
+  }
+  await refused(head({ method: 'DELETE', target: deleting, host: 'evil.example' }), 403, 'host_not_allowed')
+})
 const keyHeaders = [
   'Authorization: Bearer csk_x',
   'Authorization: Bearer placeholder',
