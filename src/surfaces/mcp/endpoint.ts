@@ -3,11 +3,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { WebStandardStreamableHTTPServerTransport as Transport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
+import { ErrorCode } from '@modelcontextprotocol/sdk/types.js'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { pipeSse } from '../../http/sse.ts'
 import { shapeError } from '../../http/validate.ts'
 import { isObject } from '../../platform/json.ts'
+import { paramsProblem } from './check-params.ts'
 import type { McpOptions } from './options.ts'
 import { type McpSession, McpSessions } from './sessions.ts'
 import { createToolServer, type Exchange, toAuthInfo } from './tool-server.ts'
@@ -37,9 +39,12 @@ export class McpEndpoint {
 
   async post(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const message = checkMessage(request.body)
-    const isFirst = message.method === 'initialize' && single(request, 'mcp-session-id') === undefined
-    if (isFirst) return this.#initialize(message, request, reply)
     const session = this.#sessionOf(request)
+    const problem = paramsProblem(message)
+    const { id, method } = message
+    if (problem !== null && isRequestId(id)) return refuseParams({ id, method }, problem, request, reply)
+    const isFirst = method === 'initialize' && session === null
+    if (isFirst) return this.#initialize(message, request, reply)
     if (session === null) return this.#answerAlone(message, request, reply)
     const { connection } = session
     const endUse = this.#sessions.use(session)
@@ -152,6 +157,21 @@ export class McpEndpoint {
 }
 
 type Message = Record<string, unknown>
+
+const isRequestId = (id: unknown): id is string | number => typeof id === 'string' || Number.isSafeInteger(id)
+
+/** As the answer to the request, because the message itself could be read. What opens no session has the status of its error too. */
+function refuseParams(
+  { id, method }: { id: string | number; method?: unknown },
+  problem: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  request.errorCode = 'invalid_request'
+  return reply
+    .code(method === 'initialize' ? 400 : 200)
+    .send({ jsonrpc: '2.0', id, error: { code: ErrorCode.InvalidParams, message: problem } })
+}
 
 /** The form of the body; the library checks the rest. */
 function checkMessage(body: unknown): Message {

@@ -65,15 +65,14 @@ const toPending = (approval: ApprovalRequest): RunResult['pending'][number] => (
   input: approval.input,
 })
 
-/** What is known of a stored run. Its conversation can be continued only if it was an agent's. */
+/** What is known of a stored run. Its record has a session only if the conversation can be continued. */
 export function fromRecord(record: RunRecord): RunResult {
   const { id, end, status, sessionId, model, pending } = record
-  const isAgent = record.surface === 'native' || record.surface === 'mcp'
-  const known = end === null ? { ...nothing, run_id: id, model } : fromEnd(end, id, isAgent)
+  const known = end === null ? { ...nothing, run_id: id, model } : fromEnd(end, id, false)
   return {
     ...known,
     status,
-    session_id: known.session_id ?? (isAgent ? sessionId : null),
+    session_id: sessionId,
     pending: (pending as ApprovalRequest[]).map(toPending),
   }
 }
@@ -105,15 +104,21 @@ export function toAccepted(record: RunRecord): CallToolResult {
   return { content: [text(words)], structuredContent: fromRecord(record) }
 }
 
-/** `hasRunResult`: whether the tool returns a RunResult; what it returns must match its schema, errors too. */
-export function toFailure(error: AppError, hasRunResult: boolean): CallToolResult {
+/**
+ * `hasRunResult`: whether the tool returns a RunResult; what it returns must match its schema, errors too. `keepsSession`: whether
+ * the conversation can be continued.
+ */
+export function toFailure(
+  error: AppError,
+  { hasRunResult, keepsSession }: { hasRunResult: boolean; keepsSession: boolean },
+): CallToolResult {
   const { runId = null, sessionId = null, costUsd = null } = error.details
   const failed = error.code === 'cancelled' ? 'cancelled' : 'failed'
   const data: RunResult = {
     ...nothing,
     run_id: runId === null ? null : String(runId),
     status: runId === null ? null : failed,
-    session_id: sessionId,
+    session_id: keepsSession ? sessionId : null,
     cost_usd: costUsd,
     error: toResultError(error),
   }

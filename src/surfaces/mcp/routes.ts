@@ -31,7 +31,12 @@ export const mcpRoutes: RouteTable<Lazy> = {
       headers: sessionHeaders,
       body: McpMessage,
       answers: {
-        200: { about: 'The response, after what belongs to it.', events: 'McpMessage', headers: ['mcp-session-id'] },
+        200: {
+          about: 'The response, after what belongs to it.',
+          json: 'McpMessage',
+          events: 'McpMessage',
+          headers: ['mcp-session-id'],
+        },
         202: { about: 'Accepted: the message was no request.' },
         406: notAcceptable,
       },

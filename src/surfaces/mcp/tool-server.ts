@@ -98,7 +98,8 @@ export function createToolServer(options: McpOptions): Server {
       requireScope(request.caller, tool.scope)
       return await tool.call(params.arguments ?? {}, call, options)
     } catch (thrown) {
-      return toFailure(toRequestError(thrown, request), tool.output === RunResult)
+      const shown = { hasRunResult: tool.output === RunResult, keepsSession: tool.keepsSession }
+      return toFailure(toRequestError(thrown, request), shown)
     } finally {
       if (extra.signal.aborted) drop(extra.requestId)
     }

@@ -35,6 +35,8 @@ export type Tool = {
   scope: Scope
   input: z.ZodObject
   output: z.ZodObject
+  /** Whether its conversations can be continued. */
+  keepsSession: boolean
   annotations: ToolAnnotations
   /** `args` are not validated yet. Throws an AppError if the call fails. */
   call(args: unknown, call: ToolCall, options: McpOptions): Promise<CallToolResult>
@@ -58,6 +60,7 @@ export const tools: readonly Tool[] = [
     scope: 'chat',
     input: AskInput,
     output: RunResult,
+    keepsSession: false,
     annotations: { readOnlyHint: true, openWorldHint: true },
     call: ask,
   },
@@ -69,6 +72,7 @@ export const tools: readonly Tool[] = [
     scope: 'agent',
     input: RunInput,
     output: RunResult,
+    keepsSession: true,
     annotations: acting,
     call: async (args, call, options) => runAgent({ ...parseBody(RunInput, args) }, call, options),
   },
@@ -80,6 +84,7 @@ export const tools: readonly Tool[] = [
     scope: 'agent',
     input: ContinueInput,
     output: RunResult,
+    keepsSession: true,
     annotations: acting,
     call: async (args, call, options) => runAgent({ ...parseBody(ContinueInput, args) }, call, options),
   },
@@ -91,6 +96,7 @@ export const tools: readonly Tool[] = [
     scope: 'agent',
     input: SessionsInput,
     output: SessionsResult,
+    keepsSession: false,
     annotations: reading,
     call: sessions,
   },
@@ -102,6 +108,7 @@ export const tools: readonly Tool[] = [
     scope: 'agent',
     input: RunStatusInput,
     output: RunResult,
+    keepsSession: true,
     annotations: reading,
     call: status,
   },

@@ -187,3 +187,36 @@ test('a server that closes ends the streams and the calls', async (t) => {
   const [answer] = await settled
   assert.ok(answer.status === 'rejected' || answer.value.isError)
 })
+
+test('parameters that MCP does not define are refused in words, as the answer to their request', async () => {
+  const session = await openSession()
+  const { protocolVersion, capabilities, clientInfo } = initialize.params
+  const cases: [method: string, params: unknown, message: string][] = [
+    ['initialize', undefined, 'params is required'],
+    ['initialize', [], 'params must be an object'],
+    ['initialize', { capabilities, clientInfo }, 'params.protocolVersion is required'],
+    ['initialize', { protocolVersion, clientInfo }, 'params.capabilities is required'],
+    ['initialize', { protocolVersion, capabilities }, 'params.clientInfo is required'],
+    ['initialize', { protocolVersion, capabilities, clientInfo: 'x' }, 'params.clientInfo must be an object'],
+    ['tools/call', undefined, 'params is required'],
+    ['tools/call', { arguments: {} }, 'params.name is required'],
+    ['tools/call', { name: 5 }, 'params.name must be a string'],
+    ['tools/call', { name: 'ask', arguments: [] }, 'params.arguments must be an object'],
+    ['tools/call', { name: 'ask', arguments: 'x' }, 'params.arguments must be an object'],
+    ['tools/call', { name: 'ask', arguments: null }, 'params.arguments must be an object'],
+    ['tools/list', { cursor: 5 }, 'params.cursor must be a string'],
+    ['tools/list', [], 'params must be an object'],
+    ['ping', { _meta: 5 }, 'params._meta must be an object'],
+    ['ping', { _meta: { progressToken: {} } }, 'params._meta.progressToken is not what MCP defines there'],
+  ]
+  for (const headers of [{}, session]) {
+    for (const [method, params, message] of cases) {
+      const { status, body } = await send(open, { jsonrpc: '2.0', id: 'a', method, params }, { headers })
+      assert.equal(status, method === 'initialize' ? 400 : 200, body)
+      assert.deepEqual(JSON.parse(body), { jsonrpc: '2.0', id: 'a', error: { code: -32602, message } })
+    }
+  }
+  const gone = { ...session, 'mcp-session-id': 'none' }
+  assert.deepEqual(errorOf(await send(open, { ...list, params: [] }, { headers: gone })).slice(0, 1), [404])
+  assert.equal((await send(open, list, { headers: session })).status, 200)
+})

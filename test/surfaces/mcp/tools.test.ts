@@ -48,6 +48,25 @@ test('ask reaches the model alone: the system prompt, and neither tools nor sett
   assert.doesNotMatch(body, /Always answer in Latin/)
 })
 
+test('an ask that fails names no session, because nothing can continue it, and neither does its status', async () => {
+  const prompt = `x ${step({ status: 400, error_type: 'invalid_request_error', message: 'no' })}`
+  const failed = await fail(client, 'ask', { prompt })
+  assert.deepEqual([failed.status, failed.session_id], ['failed', null])
+  assert.ok(failed.run_id)
+  const answered = await succeed(client, 'ask', { prompt: `y ${step({ text: 'An answer' })}` })
+  for (const [{ run_id }, status] of [
+    [failed, 'failed'],
+    [answered, 'succeeded'],
+  ] as const) {
+    const looked = await succeed(client, 'run_status', { run_id })
+    assert.deepEqual([looked.status, looked.session_id], [status, null])
+    assert.doesNotMatch(looked.text, /session_id/)
+  }
+  const run = await fail(client, 'run', { prompt })
+  assert.ok(run.session_id)
+  assert.equal((await succeed(client, 'run_status', { run_id: run.run_id })).session_id, run.session_id)
+})
+
 test('ask returns an answer that matches a schema', async () => {
   const json_schema = { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] }
   const prompt = `Which city? ${step({ tool: 'StructuredOutput', input: { city: 'Rome' } })} ${step({ text: 'done' })}`
