@@ -409,7 +409,7 @@ extendedTest('a rule of newer versions of JSON Schema that the CLI does not know
   const refused = await refusal(
     openai.chat.completions.create({ model, messages, response_format: formatOf(evaluated) }),
   )
-  assert.match(refused.message, /does not match json_schema: it\/a must contain/)
+  assert.match(refused.message, /does not match the requested JSON Schema: it\/a must contain/)
 })
 
 const lastText = 'Here it is:\n\n```\n{"a": 1}\n```\nAnything else?'

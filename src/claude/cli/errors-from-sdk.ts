@@ -117,7 +117,11 @@ export function resultFailure(result: SDKResultMessage, clues: FailureClues): Ap
         details,
       )
     case 'error_max_structured_output_retries':
-      return new AppError('claude_failed', 'The model repeatedly returned no answer that matches json_schema.', details)
+      return new AppError(
+        'claude_failed',
+        'The model repeatedly returned no answer that matches the requested JSON Schema.',
+        details,
+      )
     case 'error_during_execution':
       return upstreamFailure(text || 'Claude Code stopped in the middle of the answer.', clues)
   }

@@ -359,11 +359,11 @@ export class TurnTranslator {
     // A call of a client's tool comes before the answer; what background work reports, after it.
     if (this.#answer === null || result.stop_reason === 'tool_deferred') return null
     if (this.#output === undefined)
-      return new AppError('claude_failed', 'The model returned no answer that matches json_schema.')
+      return new AppError('claude_failed', 'The model returned no answer that matches the requested JSON Schema.')
     const { problem } = this.#answer
     return problem === null
       ? null
-      : new AppError('claude_failed', `The model's answer does not match json_schema: ${problem}.`)
+      : new AppError('claude_failed', `The model's answer does not match the requested JSON Schema: ${problem}.`)
   }
 
   /** The end of an answer that was complete before the CLI stopped; `result` is the CLI's own end after the interrupt. */

@@ -52,4 +52,7 @@ export const ollamaHeaders = (error: AppError): Record<string, string> => ({
   ...retryHeaders(error, ollamaStatus(error)),
 })
 
-export const toErrorBody = ({ message }: AppError): ErrorBody => ({ error: message })
+/** Programs that know only this API find the models elsewhere. */
+export const toErrorBody = ({ code, message }: AppError): ErrorBody => ({
+  error: code === 'model_not_found' ? message.replace('; GET /v1/models lists', '; GET /api/tags lists') : message,
+})

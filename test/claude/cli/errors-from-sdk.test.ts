@@ -115,7 +115,7 @@ const results: [subtype: string, fields: Record<string, unknown>, code: ErrorCod
     'claude_failed',
     /turns \(1\)\. Set a higher max_turns/,
   ],
-  ['error_max_structured_output_retries', {}, 'claude_failed', /matches json_schema/],
+  ['error_max_structured_output_retries', {}, 'claude_failed', /matches the requested JSON Schema/],
   ['error_during_execution', { errors: ['No conversation found'] }, 'claude_failed', /^No conversation found$/],
   [
     'error_during_execution',

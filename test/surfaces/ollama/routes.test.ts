@@ -97,6 +97,19 @@ for (const [method, path, status, error] of [
   })
 }
 
+test('the error for an unknown model names the list of this API', async () => {
+  for (const [path, body] of [
+    ['/api/chat', { ...chat, model: 'llama-of-nobody' }],
+    ['/api/chat', { ...chat, model: 'llama-of-nobody', stream: false }],
+    ['/api/generate', { model: 'llama-of-nobody', prompt: 'x' }],
+    ['/api/show', { model: 'llama-of-nobody' }],
+  ] as const) {
+    const answer = await post(path, body)
+    const text = 'there is no model "llama-of-nobody"; GET /api/tags lists the available models'
+    assert.deepEqual([answer.statusCode, errorOf(answer)], [404, text])
+  }
+})
+
 test('a file that is sent for a model is refused whatever its type is', async () => {
   const path = `/api/blobs/sha256:${'0'.repeat(64)}`
   const headers = { 'content-type': 'application/octet-stream' }
