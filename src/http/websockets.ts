@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { RawData, WebSocket, WebSocketServer } from 'ws'
+import { invalidField } from '../errors.ts'
 import { canonicalUrl } from './path-aliases.ts'
 
 export type SocketLimits = {
@@ -29,7 +30,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * Accepts the upgrade that the request asks for; null if it asks for none. Settles to null if the client has left, or its
-     * handshake was not valid, which has been answered then.
+     * handshake was not valid, which has been answered then. Rejects with `invalid_request` if the key or version of the protocol is wrong.
      */
     upgrade: (() => Promise<Connection | null>) | null
   }
@@ -39,6 +40,14 @@ export const mayUpgrade = ({ method, url = '', headers }: IncomingMessage): bool
   method === 'GET' &&
   headers.upgrade?.toLowerCase() === 'websocket' &&
   upgradePaths.includes(canonicalUrl(url, headers).split('?')[0] ?? '')
+
+/** The library would answer in HTML. */
+function checkHandshake({ headers }: IncomingMessage): void {
+  const { 'sec-websocket-key': key = '', 'sec-websocket-version': version } = headers
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(key))
+    throw invalidField('sec-websocket-key', 'must be 16 bytes in base64: connect with a client for WebSockets')
+  if (version !== '13') throw invalidField('sec-websocket-version', 'must be 13: connect with a client for WebSockets')
+}
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -149,7 +158,8 @@ export class Upgrades {
     app.decorateRequest('upgrade', null)
     app.addHook('onRequest', async (request, reply) => {
       if (!this.#waiting.has(request.raw)) return
-      request.upgrade = () => {
+      request.upgrade = async () => {
+        checkHandshake(request.raw)
         reply.hijack()
         return this.#accept(request.raw, reply.raw)
       }

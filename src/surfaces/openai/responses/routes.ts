@@ -141,7 +141,10 @@ async function connect(options: OpenaiOptions, request: RouteRequest, reply: Fas
     throw new AppError('method_not_allowed', '/v1/responses supports POST, not GET')
   }
   const reading = options.readers.enter(`connection ${request.id}`, request.caller.key?.id ?? null)
-  const connection = await upgrade()
+  const connection = await upgrade().catch((thrown: unknown) => {
+    reading.leave()
+    throw thrown
+  })
   if (connection === null) {
     reading.leave()
     return reply

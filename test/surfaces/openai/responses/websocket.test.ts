@@ -87,12 +87,41 @@ test('D11 an upgrade that is not to a WebSocket, or somewhere else, is ignored',
     assert.equal(await ask({ connection: 'Upgrade', upgrade, 'content-length': body.length }, body), 200)
   }
   assert.equal(await ask({ connection: 'Upgrade', upgrade: 'h2c' }, '', 'GET'), 405)
-  // Not a valid handshake.
   assert.equal(await ask({ connection: 'Upgrade', upgrade: 'websocket' }, '', 'GET'), 400)
   assert.deepEqual(
     server.logLines.filter(({ level }) => Number(level) >= 40),
     [],
   )
+})
+
+test('a handshake that is not valid is refused in the form of the API, and names the header', async (t) => {
+  const server = await listen(t)
+  const valid = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' }
+  for (const [header, value] of [
+    ['sec-websocket-key', undefined],
+    ['sec-websocket-key', 'short'],
+    ['sec-websocket-version', undefined],
+    ['sec-websocket-version', '7'],
+  ] as const) {
+    const { [header]: _, ...rest } = valid
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', ...rest, ...(value ? { [header]: value } : {}) }
+    const sent = request({ port: server.port, path, headers })
+    sent.end()
+    const [answer] = await once(sent, 'response')
+    let text = ''
+    for await (const chunk of answer) text += chunk
+    const { error } = ErrorBody.parse(JSON.parse(text))
+    assert.deepEqual([answer.statusCode, error.type, error.param], [400, 'invalid_request_error', header])
+    assert.match(answer.headers['content-type'], /^application\/json/)
+  }
+  for (let count = 0; count < 20; count++) {
+    const sent = request({ port: server.port, path, headers: { connection: 'Upgrade', upgrade: 'websocket' } })
+    sent.end()
+    const [answer] = await once(sent, 'response')
+    answer.resume()
+  }
+  const socket = await open(server)
+  socket.terminate()
 })
 
 test('a message that is larger than a body may be ends the connection', async (t) => {
