@@ -143,6 +143,7 @@ const tool = z
       name: text.regex(/^[\w-]{1,128}$/, must('1 to 128 letters, digits, _ and -')).nullish(),
       description: text.nullish(),
       input_schema: object.nullish(),
+      defer_loading: flag.nullish(),
     },
     must('a tool'),
   )

@@ -276,6 +276,7 @@ const refused: [message: string, body: object][] = [
   ],
   ['tools[0].description must be a string', offers({ ...look, description: ['Looks.'] })],
   ['tools[0].type must be a string', offers({ ...look, type: 7 })],
+  ['tools[1].defer_loading must be true or false', offers(look, { ...look, name: 'leap', defer_loading: 'yes' })],
   ['tools[1].input_schema is required', offers(look, { name: 'leap' })],
   ['tools[0].input_schema must be an object', offers({ ...look, input_schema: '{}' })],
   ['tools[0].input_schema must be an object', offers({ ...look, input_schema: [] })],

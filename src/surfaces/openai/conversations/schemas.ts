@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { must, text } from '../../../core/schema.ts'
 import { item } from '../responses/schemas.ts'
 
+/** As OpenAI limits it. */
 export const metadata = z
-  .record(
-    z.string().max(64, must('an object whose keys have at most 64 characters')),
-    text.max(512, must('an object of strings of at most 512 characters')),
-    must('an object of strings'),
-  )
-  .refine((value) => Object.keys(value).length <= 16, must('an object of at most 16 entries'))
+  .record(z.string(), text.max(512, { error: 'must have at most 512 characters' }), must('an object of strings'))
+  .refine((value) => Object.keys(value).every((key) => key.length <= 64), {
+    error: 'must have keys of at most 64 characters',
+  })
+  .refine((value) => Object.keys(value).length <= 16, { error: 'must have at most 16 pairs of a key and a value' })
 
 const items = z.array(item, must('an array of items')).max(20, must('an array of at most 20 items'))
 

@@ -120,7 +120,7 @@ export const ResponseRequest = z
     max_output_tokens: integer.min(1, must('at least 1')).nullish(),
     max_tool_calls: integer.nullish(),
     metadata: z.record(z.string(), text, must('an object of strings')).nullish(),
-    conversation: z.union([text, z.looseObject({ id: text })], must('an id, or an object with an id')).nullish(),
+    conversation: z.union([named, z.looseObject({ id: named })], must('an id, or an object with an id')).nullish(),
     prompt: object.nullish(),
     prompt_cache_key: text.nullish(),
     safety_identifier: text.nullish(),

@@ -194,3 +194,33 @@ test('items of other types are kept and named, and a call may be added before it
   assert.equal((await add({ type: 'function_call_output', call_id: 'call_7', output: 'seen' })).status, 200)
   assert.equal((await post('/v1/responses', { ...hello, conversation: id }, mine)).status, 200)
 })
+
+test('an empty id of a conversation is refused, not ignored', async (t) => {
+  const { post, mine, agent } = await setUpTwo(t)
+  const refused = async (conversation: unknown) =>
+    errorOf(await post('/v1/responses', { ...hello, conversation }, mine))
+  assert.deepEqual(await refused(''), [400, null, 'conversation'])
+  assert.deepEqual(await refused({ id: '' }), [400, null, 'conversation.id'])
+  assert.equal(agent.requests.length, 0)
+  assert.equal((await post('/v1/responses', { ...hello, conversation: null }, mine)).status, 200)
+})
+
+test('the limits of metadata are those of OpenAI, and the errors say so', async (t) => {
+  const { post, mine, id } = await setUpTwo(t)
+  const pairs = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']))
+  const cases: [metadata: unknown, message: string][] = [
+    [pairs(17), 'metadata must have at most 16 pairs of a key and a value'],
+    [{ ['k'.repeat(65)]: 'v' }, 'metadata must have keys of at most 64 characters'],
+    [{ k: 'v'.repeat(513) }, 'metadata.k must have at most 512 characters'],
+    [{ k: 5 }, 'metadata.k must be a string'],
+    ['x', 'metadata must be an object of strings'],
+  ]
+  for (const [metadata, message] of cases) {
+    for (const url of [path, `${path}/${id}`]) {
+      const { status, body } = await post(url, { metadata }, mine)
+      assert.deepEqual([status, (body as { error: Json }).error.message], [400, message])
+    }
+  }
+  const most = { ...pairs(15), ['k'.repeat(64)]: 'v'.repeat(512) }
+  assert.equal((await post(path, { metadata: most }, mine)).status, 200)
+})

@@ -152,7 +152,6 @@ const ignoredCases: [title: string, body: object, names: string[]][] = [
       top_logprobs: 0,
       truncation: 'disabled',
       context_management: [],
-      conversation: '',
       prompt: {},
     },
     [],
