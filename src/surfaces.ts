@@ -27,6 +27,7 @@ import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
 import { registerOllama, sendOllamaError } from './surfaces/ollama/routes.ts'
 import { openaiBatches, batchApiName as openaiBatchName } from './surfaces/openai/batches/batch-api.ts'
+import { ConversationLocks } from './surfaces/openai/conversations/conversation-locks.ts'
 import { registerOpenai, sendOpenaiError } from './surfaces/openai/routes.ts'
 import { registerOpenapi } from './web/api-docs-routes.ts'
 import { registerUi } from './web/page-routes.ts'
@@ -83,7 +84,7 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
   const withBatches = { ...compatible, countTokens, batches, batchStore: store, callerOf: parts.callerOf }
-  const openai = { ...withBatches, readers, sealers, conversations: store, store }
+  const openai = { ...withBatches, readers, sealers, conversations: store, locks: new ConversationLocks(), store }
   batches.serve(openaiBatchName, openaiBatches(openai, Date.now))
   app.register(async (scope) => registerOpenai(scope, openai))
   batches.serve(batchApiName, messageBatches(withBatches))

@@ -16,6 +16,7 @@ import { type App, createApp, type HttpLimits } from '../../src/http/app.ts'
 import { ReaderLimits } from '../../src/http/reader-limits.ts'
 import { openMemoryStore } from '../../src/store/sqlite.ts'
 import { type NativeOptions, registerNative } from '../../src/surfaces/native/routes.ts'
+import { ConversationLocks } from '../../src/surfaces/openai/conversations/conversation-locks.ts'
 import { batchOptions } from './batch-options.ts'
 import { ScriptedAgent } from './scripted-agent.ts'
 
@@ -31,6 +32,7 @@ export const openaiRest = () => ({
   countTokens: () => 7,
   sealers: testSealers,
   conversations: openMemoryStore(),
+  locks: new ConversationLocks(),
   store: openMemoryStore(),
   ...batchOptions(),
 })

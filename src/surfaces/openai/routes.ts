@@ -14,7 +14,6 @@ import { postOnly, type RouteTable, refuse, registerRoutes } from '../../http/ro
 import { batchRoutes } from './batches/routes.ts'
 import { chatApi } from './chat/api.ts'
 import { ChatRequest } from './chat/schemas.ts'
-import { ConversationLocks } from './conversations/conversation-locks.ts'
 import { conversationRoutes } from './conversations/routes.ts'
 import { fileRoutes } from './files/routes.ts'
 import { responseRoutes } from './responses/routes.ts'
@@ -87,8 +86,7 @@ export const openaiRoutes: RouteTable<OpenaiOptions> = {
 }
 
 /** Register this in a scope of its own, because its error handler is meant for these routes only. */
-export function registerOpenai(app: FastifyInstance, parts: Omit<OpenaiOptions, 'locks'>): void {
-  const options: OpenaiOptions = { ...parts, locks: new ConversationLocks() }
+export function registerOpenai(app: FastifyInstance, options: OpenaiOptions): void {
   app.setErrorHandler((thrown, request, reply) => sendOpenaiError(toRequestError(thrown, request), request, reply))
   registerRoutes(app, openaiRoutes, options)
   registerRoutes(app, responseRoutes, options)
