@@ -1,0 +1,2 @@
+// The combinations of batches-killed.test.ts.
+import './batches-killed.test.ts'
