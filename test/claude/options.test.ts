@@ -429,7 +429,7 @@ test('json_schema returns a validated object; mcp_servers gives the model tools,
   // One that never does is an error, not an answer.
   const { status, body } = await chatError(server, { ...more, prompt: 'only words' })
   assert.deepEqual([status, body.code], [502, 'claude_failed'])
-  assert.match(body.error, /json_schema/)
+  assert.match(body.error, /requested JSON Schema/)
   checkArguments()
 })
 

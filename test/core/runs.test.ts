@@ -140,6 +140,27 @@ test('a run does not time out early', async (t) => {
   assert.equal(end.error?.code, 'cancelled')
 })
 
+test('the time of an item of a batch starts when it has a process', async (t) => {
+  const started = Promise.withResolvers<void>()
+  const script: Script = async function* (request, signal) {
+    await started.promise
+    yield* (silent as Extract<Script, (...args: never) => unknown>)(request, signal)
+  }
+  const { runs, agent } = await setUp(t, { script })
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const run = await runs.start(input({ timeoutMs: 1500, isBatchItem: true }))
+  t.mock.timers.tick(3_600_000)
+  started.resolve()
+  const events: RunEvent[] = []
+  for await (const event of run.events) {
+    events.push(event)
+    if (event.type !== 'text-delta') continue
+    assert.equal(agent.signals[0]?.aborted, false)
+    t.mock.timers.tick(1500)
+  }
+  assert.equal(endOf(events).error?.code, 'timeout')
+})
+
 test('the timeout of a run stops when the run ends', async (t) => {
   const { runs, agent, ended } = await setUp(t)
   t.mock.timers.enable({ apis: ['setTimeout'] })

@@ -9,14 +9,20 @@ import type { App } from '../../src/http/app.ts'
 import { startTestServer, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 
 /** `surface`: set for a path that two APIs share. */
-export type Route = { methods: string[]; path: string; scope: string; surface: string }
+export type Route = { methods: string[]; path: string; scope: string; surface: string; takesForms?: boolean }
 
 const channel = 'fastify.initialization'
 
 /** Call it when the server is ready: a later hook may set what a route needs. */
 function toRoute({ method, url, config, constraints }: RouteOptions): Route {
   const { surface = '' } = (constraints ?? {}) as { surface?: string }
-  return { methods: [method].flat(), path: url, scope: config?.scope ?? 'none', surface }
+  return {
+    methods: [method].flat(),
+    path: url,
+    scope: config?.scope ?? 'none',
+    surface,
+    takesForms: config?.takesForms ?? false,
+  }
 }
 
 /** Starts a server and records its routes. `add` may register more of them. */
@@ -92,3 +98,12 @@ export function send({ port }: Pick<TestServer, 'port'>, options: SendOptions): 
 /** The headers that select the surface if the path does not. */
 export const surfaceHeaders = ({ surface }: Pick<Route, 'surface'>): Record<string, string> =>
   surface === 'anthropic' ? { 'anthropic-version': '2023-06-01' } : {}
+
+/** What a route that takes forms needs beside them: a header that web pages cannot send. */
+export const formHeaders = { 'content-type': 'multipart/form-data; boundary=b', authorization: 'Bearer any' }
+
+/** A small one, with a file. */
+export const form = [
+  '--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n',
+  '--b\r\ncontent-disposition: form-data; name="file"; filename="items.jsonl"\r\n\r\n{}\r\n--b--\r\n',
+].join('')

@@ -10,6 +10,8 @@ import { listenApp } from '../helpers/inject-app.ts'
 import { ScriptedAgent, untilAborted } from '../helpers/scripted-agent.ts'
 import {
   type Answer,
+  form,
+  formHeaders,
   pathFor,
   type Route,
   type SendOptions,
@@ -65,17 +67,27 @@ const isUnsupported = (route: Route) => route.methods.length > 2
 
 const methods = (route: Route) => (isUnsupported(route) ? ['GET', 'POST', 'DELETE'] : route.methods)
 
+const takesForm = ({ takesForms }: Route, method: string) => takesForms === true && method === 'POST'
+
 /** Each route with each of its methods, once. */
 const targets = routes.flatMap((route) =>
   methods(route).map((method) => ({
     method,
     path: pathFor(route),
-    headers: surfaceHeaders(route),
+    headers: { ...surfaceHeaders(route), ...(takesForm(route, method) ? formHeaders : {}) },
+    ...(takesForm(route, method) ? { body: form } : {}),
     isUnsupported: isUnsupported(route),
   })),
 )
 
-type Target = { method: string; path: string; headers: Record<string, string>; isUnsupported?: boolean }
+type Target = {
+  method: string
+  path: string
+  headers: Record<string, string>
+  /** Of a route that takes forms; the others take JSON. */
+  body?: string
+  isUnsupported?: boolean
+}
 type Kind = {
   what: string
   /** Depends on the route; everything else is decided before a route is looked up, or in the same way for all. */
@@ -163,13 +175,14 @@ const kinds: Kind[] = [
     what: 'a body that is too large',
     statuses: [413, 404, 405, 501],
     request: (target) => ({ ...target, body: JSON.stringify({ prompt: 'x'.repeat(4096) }) }),
-    isApplicable: isRead,
+    // A form has a limit of its own.
+    isApplicable: (target) => isRead(target) && target.body === undefined,
   },
   {
     what: 'another method',
     isByRoute: true,
     statuses: [404, 405, 501],
-    request: (target) => ({ ...target, method: 'PUT' }),
+    request: ({ body: _body, ...target }) => ({ ...target, method: 'PUT' }),
   },
   {
     what: 'a path that does not exist',

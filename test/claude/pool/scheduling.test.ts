@@ -554,6 +554,37 @@ test('with a single process an auxiliary request gets it, once it is idle', asyn
   assert.equal(spawner.workers.length, 1)
 })
 
+test('items of batches leave the last process to other runs', async (t) => {
+  const { run, reply, spawner, pool } = openPool(t, { limits: { maxProcesses: 2, warm: 0 } })
+  const item = (name: string) => run(name, { isBatchItem: true, isAccepted: true })
+  await item('item 1')
+  await item('item 2')
+  assert.equal(pool.stats().queue.waiting, 1)
+  const one = await run('one')
+  assert.equal(spawner.workers.length, 2, 'it passes the item that waits')
+  await reply('one')
+  assertSucceeded(one)
+  assert.equal(pool.stats().queue.waiting, 1)
+  await reply('item 1')
+  await reply('item 2')
+  assert.equal(pool.stats().queue.waiting, 0)
+})
+
+test('items of batches wait behind all other runs, of whichever owner', async (t) => {
+  const { run, reply, spawner } = openPool(t, { limits: { maxProcesses: 1, warm: 0 } })
+  await run('one')
+  await run('item 1', { isBatchItem: true, isAccepted: true, owner: 'other' })
+  await run('item 2', { isBatchItem: true, isAccepted: true })
+  await run('two')
+  await run('three')
+  const expected = ['one', 'two', 'three', 'item 1', 'item 2']
+  for (const prompt of expected) await reply(prompt)
+  assert.deepEqual(
+    spawner.workers.flatMap(({ prompts }) => prompts),
+    expected,
+  )
+})
+
 test('after a failed start a run gets a second process', async (t) => {
   const { run, reply, spawner, warnings } = openPool(t, { isManual: true })
   const first = await run('one')
