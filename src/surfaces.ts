@@ -22,6 +22,7 @@ import { plainExample } from './preparation.ts'
 import { batchApiName, messageBatches } from './surfaces/anthropic/batches/batch-api.ts'
 import { registerAnthropic, sendAnthropicError } from './surfaces/anthropic/routes.ts'
 import { registerMcp } from './surfaces/mcp/routes.ts'
+import { chatItems } from './surfaces/native/batch-items.ts'
 import { registerLogin } from './surfaces/native/login-routes.ts'
 import { registerNative } from './surfaces/native/routes.ts'
 import { registerSessions } from './surfaces/native/session-routes.ts'
@@ -83,13 +84,6 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
   }
   const countTokens = (run: Omit<RunRequest, 'runId'>, model: string) =>
     calibration.estimate(model, estimateRequest(run))
-  const withBatches = { ...compatible, countTokens, batches, batchStore: store, callerOf: parts.callerOf }
-  const openai = { ...withBatches, readers, sealers, conversations: store, locks: new ConversationLocks(), store }
-  batches.serve(openaiBatchName, openaiBatches(openai, Date.now))
-  app.register(async (scope) => registerOpenai(scope, openai))
-  batches.serve(batchApiName, messageBatches(withBatches))
-  app.register(async (scope) => registerAnthropic(scope, withBatches))
-  app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const cwdRoots = ({ key }: Caller) => key?.policy.cwdRoots ?? config.cwdRoots ?? (key === null ? null : [defaultCwd])
   const healthParts = { executable, examinations, pool, version, isDemo: config.demo, startedAt: parts.startedAt }
   const agent = {
@@ -101,6 +95,21 @@ export function registerSurfaces(app: App, parts: SurfaceParts): void {
     requestTimeoutMs: config.requestTimeoutMs,
     maxRequestTimeoutMs: config.maxRequestTimeoutMs,
   }
+  const withBatches = { ...compatible, countTokens, batches, batchStore: store, callerOf: parts.callerOf }
+  const openai = {
+    ...withBatches,
+    readers,
+    sealers,
+    conversations: store,
+    locks: new ConversationLocks(),
+    store,
+    chatItems: chatItems(agent),
+  }
+  batches.serve(openaiBatchName, openaiBatches(openai, Date.now))
+  app.register(async (scope) => registerOpenai(scope, openai))
+  batches.serve(batchApiName, messageBatches(withBatches))
+  app.register(async (scope) => registerAnthropic(scope, withBatches))
+  app.register(async (scope) => registerOllama(scope, { ...compatible, countTokens }))
   const { approvalTimeoutMs } = config
   app.register(async (scope) => registerMcp(scope, { ...agent, files, clock, approvalTimeoutMs, version }))
   registerNative(app, {

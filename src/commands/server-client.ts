@@ -37,7 +37,8 @@ export const runningServer = (flags: LocationFlags): Promise<ServerAddress | nul
 
 const howToStart = () => `start one with ${ownCommand('start')}, or pass its address with --url`
 
-type RequestOptions = { body?: object; headers?: Record<string, string>; signal?: AbortSignal }
+/** `form` instead of a body. */
+type RequestOptions = { body?: object; form?: FormData; headers?: Record<string, string>; signal?: AbortSignal }
 
 export class ServerClient {
   readonly url: string
@@ -62,13 +63,16 @@ export class ServerClient {
   }
 
   /** The response to a request, whatever its status. Throws CommandError if no server responds. */
-  async fetch(method: string, path: string, { body, headers, signal }: RequestOptions = {}): Promise<Response> {
+  async fetch(method: string, path: string, { body, form, headers, signal }: RequestOptions = {}): Promise<Response> {
     const type = body === undefined ? {} : { 'content-type': 'application/json' }
+    // A server without keys takes a form with any: it proves that no web page sent it.
+    const proof = form === undefined ? {} : { authorization: 'Bearer none' }
     try {
       return await fetch(`${this.url}${path}`, {
         method,
-        headers: { ...this.#headers, ...type, ...headers },
+        headers: { ...proof, ...this.#headers, ...type, ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(form === undefined ? {} : { body: form }),
         ...(signal === undefined ? {} : { signal }),
       })
     } catch (error) {

@@ -4,14 +4,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Caller, requireScope } from '../auth/authenticate.ts'
 import type { ModelFact } from '../core/agent.ts'
-import type { Attempt, Batches, BatchStore, ItemAnswer } from '../core/batches/batches.ts'
+import type { Batches, BatchStore, ItemAnswer } from '../core/batches/batches.ts'
 import type { RunHandle, RunInput, Runs } from '../core/runs.ts'
-import { toAppError } from '../errors.ts'
 import { nameIgnoredFields, refuseIgnoredFields, reportIgnoredFields } from '../http/ignored-fields.ts'
 import type { Frame } from '../http/sse.ts'
 import { cancelOnAbort, startRun, startRunFor } from '../http/start-run.ts'
 import { collectRun, forwardRun, type StreamEncoder, streamRun, type ToError } from '../http/stream-run.ts'
 import { AnswerCollector, type AnswerPlan, type WholeAnswer } from './answer-stream.ts'
+import { answerByRun, type ItemRequest, type ToLine } from './batch-items.ts'
 import { alteredTools, checkToolSchemas, type RequestedTool } from './client-tools.ts'
 import { checkAnswerSchema } from './json-schema-checks.ts'
 import { type ResolvedModel, resolveModel } from './models.ts'
@@ -123,42 +123,26 @@ export async function serveMessage<Body extends CompatBody, Plan extends AnswerP
   await forwardRun(run, api.messageEncoder(plan, run), write, message.toError).finally(release)
 }
 
-/** An item of a batch: a request without a connection. */
-export type ItemRequest = Pick<FastifyRequest, 'body' | 'headers'> & {
-  /** Throws `unauthorized` if there is none any more. */
-  caller(): Promise<Caller>
-  attempt: Attempt
-  metadata: Record<string, string>
-}
-
-/** Starts the run of an item and waits for its answer. `toLine` makes it a line of the batch's results. Does not throw. */
-export async function answerItem<Body extends CompatBody, Plan extends AnswerPlan>(
+/** Answers an item of a batch. Does not throw. */
+export const answerItem = <Body extends CompatBody, Plan extends AnswerPlan>(
   api: CompatApi<Body, Plan>,
   options: CompatOptions,
-  { body, headers, caller, attempt, metadata }: ItemRequest,
-  toLine: (reply: object, runId: string) => string,
-): Promise<ItemAnswer> {
-  const { idempotency, withdrawn } = attempt
-  let run: RunHandle | null = null
-  try {
-    const request = { body, headers, caller: await caller() }
-    const { run: input, plan, ignored } = await prepare(api, options, request)
-    refuseIgnoredFields(headers, ignored)
-    const own = { idempotency, metadata, isBatchItem: true, isAccepted: true, timeoutMs: options.requestTimeoutMs }
-    run = await startRunFor({ caller: request.caller, trace: null }, options.runs, { ...input, ...own })
-    const { isReplay, id: runId } = run
-    const line = toLine(api.toReply(await collectUnlessWithdrawn(run, plan, withdrawn), plan, run), runId)
-    return { runId, isReplay, line }
-  } catch (thrown) {
-    return { runId: run?.id ?? null, isReplay: run?.isReplay ?? false, error: toAppError(thrown) }
-  }
-}
-
-/** A run that has begun is not cancelled: its answer is paid for. */
-async function collectUnlessWithdrawn(run: RunHandle, plan: AnswerPlan, withdrawn: AbortSignal): Promise<WholeAnswer> {
-  const { release } = cancelOnAbort(run, withdrawn)
-  return collectAnswer(run, plan, release).finally(release)
-}
+  { body, headers, ...item }: ItemRequest,
+  toLine: ToLine,
+): Promise<ItemAnswer> =>
+  answerByRun(
+    options.runs,
+    { body, headers, ...item },
+    async (caller) => {
+      const { run: input, plan, ignored } = await prepare(api, options, { body, headers, caller })
+      refuseIgnoredFields(headers, ignored)
+      return {
+        input: { ...input, timeoutMs: options.requestTimeoutMs },
+        toAnswer: async (run, onEvent) => api.toReply(await collectAnswer(run, plan, onEvent), plan, run),
+      }
+    },
+    toLine,
+  )
 
 /** Estimates the input tokens of a request, without a run. */
 export async function countInputTokens<Body extends CompatBody, Plan extends AnswerPlan>(

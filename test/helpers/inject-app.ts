@@ -1,6 +1,7 @@
 // The HTTP application with the native API and a scripted agent: for `app.inject` without a port, or listening on a
 // free one.
 
+import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
@@ -34,6 +35,7 @@ export const openaiRest = () => ({
   conversations: openMemoryStore(),
   locks: new ConversationLocks(),
   store: openMemoryStore(),
+  chatItems: { answer: () => assert.fail('no batches of the native API'), toError: () => assert.fail() },
   ...batchOptions(),
 })
 

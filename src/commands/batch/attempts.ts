@@ -129,7 +129,7 @@ export class Attempts {
 }
 
 /** Hundreds of lines would be hundreds of conversations in the CLI's list; one that a line continues has its file already. */
-function withoutTrace(request: Request): Request {
+export function withoutTrace(request: Request): Request {
   const isContinued = typeof request.session_id === 'string' && request.fork !== true
   return 'persist' in request || isContinued ? request : { ...request, persist: false }
 }

@@ -1,18 +1,20 @@
 // The command `batch run`: checks its options and sets up what the lines need: files, server, progress and signals. Prints the summary.
 
 import { isObject, parseJson } from '../../platform/json.ts'
-import { type ExitCode, notAccepted, note, printJson, readCount, runCommand } from '../command.ts'
-import type { ServerFlags } from '../server-client.ts'
+import { type ExitCode, notAccepted, note, print, printJson, readCount, runCommand } from '../command.ts'
+import { ServerClient, type ServerFlags } from '../server-client.ts'
 import { onStopSignals } from '../stop-signals.ts'
 import { Attempts } from './attempts.ts'
 import { claimOutput } from './claim.ts'
 import { checkInput, itemsOf, resolveOutputPath, totalOf } from './files.ts'
 import type { Request } from './input.ts'
 import { BatchOutput } from './output.ts'
-import { Pace } from './pace.ts'
+import { Pace, Stopped } from './pace.ts'
 import { startProgress } from './progress.ts'
-import { newTally, type RetryOptions, runLines } from './run.ts'
+import { newTally, type RetryOptions, runLines, type Tally } from './run.ts'
 import { BatchServer } from './server.ts'
+import { runServerSide } from './server-side.ts'
+import { StoredBatches } from './stored-batches.ts'
 import { isSuccess, type Summary, summaryAsJson, summaryAsLines } from './summary.ts'
 
 export type BatchFlags = ServerFlags & {
@@ -22,6 +24,7 @@ export type BatchFlags = ServerFlags & {
   defaults?: string
   retryFailed?: boolean
   redoChanged?: boolean
+  serverSide?: boolean
 }
 
 type Work = {
@@ -33,6 +36,7 @@ type Work = {
   defaults: Request
   concurrency: number
   retry: RetryOptions
+  isServerSide: boolean
 }
 
 export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
@@ -49,7 +53,16 @@ export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
       await claim.abandon()
       throw error
     })
-    const work = { file, output, server, batch: claim.batch, defaults, concurrency, retry }
+    const work = {
+      file,
+      output,
+      server,
+      batch: claim.batch,
+      defaults,
+      concurrency,
+      retry,
+      isServerSide: flags.serverSide === true,
+    }
     const { summary, error } = await processLines(work)
     if (summary.isComplete) {
       await output.compact()
@@ -60,6 +73,19 @@ export function runBatch(file: string, flags: BatchFlags): Promise<ExitCode> {
     if (flags.json === true) printJson(summaryAsJson(summary))
     if (error !== null) throw error
     return isSuccess(summary) ? 0 : 1
+  })
+}
+
+/** Cancels a batch that the server works through by itself. */
+export function cancelBatch(id: string, flags: ServerFlags): Promise<ExitCode> {
+  return runCommand('batch cancel', async () => {
+    const client = await ServerClient.find(flags)
+    const response = await client.send('POST', `/v1/batches/${encodeURIComponent(id)}/cancel`, { body: {} })
+    const batch: unknown = await response.json()
+    if (!isObject(batch) || typeof batch.status !== 'string') throw client.isForeign()
+    if (flags.json === true) printJson(batch)
+    else print(`cancelling ${id}`)
+    return 0
   })
 }
 
@@ -74,7 +100,7 @@ function readDefaults({ defaults, model }: BatchFlags): Request {
 
 /** `error`: what would have failed every remaining line. */
 async function processLines(work: Work): Promise<{ summary: Summary; error: unknown }> {
-  const { file, output, server, batch, defaults, concurrency, retry } = work
+  const { file, output, server, batch, defaults, concurrency, retry, isServerSide } = work
   const [stop, abort, tally, startedAt] = [new AbortController(), new AbortController(), newTally(), performance.now()]
   // The reader of stderr may go away.
   process.stderr.on('error', () => {})
@@ -82,20 +108,27 @@ async function processLines(work: Work): Promise<{ summary: Summary; error: unkn
   const removeListeners = onStopSignals(
     ['SIGINT', 'SIGTERM', 'SIGHUP'],
     () => {
-      progress.setWait('cancelling running requests; interrupt again to exit immediately')
+      if (!isServerSide) progress.setWait('cancelling running requests; interrupt again to exit immediately')
       stop.abort()
       abort.abort()
     },
     () => progress.end(),
   )
   const pace = new Pace({ stop: stop.signal, onWait: (reason) => progress.setWait(reason) })
-  const attempts = new Attempts({ server, pace, batch, defaults, abort: abort.signal })
   const items = itemsOf(file, defaults, stop.signal)
   void totalOf(file, stop.signal).then((total) => progress.setTotal(total))
-  const onLine = () => progress.update(tally)
-  const error = await runLines({ items, output, attempts, pace, retry, tally, stop, onLine }, concurrency).then(
+  const parts = { items, output, pace, retry, tally, stop }
+  const onProgress = (now: Tally) => progress.update(now)
+  const lines = () => {
+    const attempts = new Attempts({ server, pace, batch, defaults, abort: abort.signal })
+    return runLines({ ...parts, attempts, onLine: () => onProgress(tally) }, concurrency)
+  }
+  const error = await (isServerSide
+    ? runServerSide({ ...parts, batches: new StoredBatches(server, pace), batch, onProgress })
+    : lines()
+  ).then(
     () => null,
-    (reason: unknown) => reason,
+    (reason: unknown) => (reason instanceof Stopped ? null : reason),
   )
   progress.end()
   removeListeners()

@@ -1,7 +1,7 @@
 // Arguments and options of the command `batch`, for the parser and the help. The command itself is in batch.ts, which is loaded on demand.
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { SetExitCode } from '../command.ts'
-import { addServerOptions } from '../server-client.ts'
+import { addServerOptions, type ServerFlags } from '../server-client.ts'
 import type { BatchFlags } from './batch.ts'
 
 const help = `
@@ -12,6 +12,10 @@ conversation behind unless it sets "persist": true or continues one.
 
 If the command is stopped or killed, run it again to resume: answered lines are not sent again, and answers of runs
 that the server has finished in the meantime are collected. Failed lines are skipped unless you pass --retry-failed.
+
+With --server-side the server gets all lines at once, as a batch that goes on while this command is stopped, and after a
+restart of the server. Requests that somebody waits for go first, and the batch pauses while the plan is used up (see
+--batch-concurrency of the server). What has no answer after 24 hours expires; "batch cancel <id>" stops the rest.
 
   claude-serve batch run questions.jsonl -o answers.jsonl --model haiku
   jq -r 'select(.status == "succeeded") | .response.result' answers.jsonl`
@@ -30,7 +34,19 @@ export function addBatch(program: Command, setExitCode: SetExitCode): void {
     .option('--defaults <json>', `default fields for each line, such as '{"max_turns": 3}'`)
     .option('--retry-failed', 'retry lines that failed')
     .option('--redo-changed', 'answer lines again if their request has changed')
+    .addOption(
+      new Option(
+        '--server-side',
+        'let the server work through the lines by itself, also while this command is not running',
+      ).conflicts('concurrency'),
+    )
     .addHelpText('after', help)
+  const cancel = batch
+    .command('cancel <id>')
+    .description('stop a batch of --server-side; requests that have begun are still answered')
+  addServerOptions(cancel).action(async (id: string, flags: ServerFlags) => {
+    setExitCode(await (await import('./batch.ts')).cancelBatch(id, flags))
+  })
   addServerOptions(run).action(async (file: string, flags: BatchFlags) => {
     setExitCode(await (await import('./batch.ts')).runBatch(file, flags))
   })

@@ -54,6 +54,12 @@ export class Pace {
     }
   }
 
+  /** Sends nothing for this long, without a reason to tell. Throws Stopped. */
+  async rest(seconds: number): Promise<void> {
+    await this.#sleep(seconds * 1000, this.#stop)
+    await this.ready()
+  }
+
   /** A line has finished. */
   noteEnd(): void {
     this.#lastEndAt = this.#now()

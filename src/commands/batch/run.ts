@@ -85,14 +85,26 @@ export async function runLines(parts: BatchParts, concurrency: number): Promise<
 
 async function handle(parts: BatchParts, item: Item | BadItem): Promise<void> {
   if (item.kind === 'bad') return handleBad(parts, item)
-  const { output, retry, tally } = parts
-  const plan = planOf(item, output.find(item), retry)
-  if (plan.action === 'run') return handleItem(parts, item, plan.attempt)
-  tally[plan.counter]++
-  if (plan.counter === 'changed') tally.firstChanged ??= { line: item.line, id: item.id }
+  const run = passOver(parts, item)
+  if (run !== null) await handleItem(parts, item, run.attempt)
 }
 
-async function handleBad({ output, tally }: BatchParts, { line, code, message, hash }: BadItem): Promise<void> {
+type Known = Pick<BatchParts, 'output' | 'retry' | 'tally'>
+
+/** Counts a line that needs no run now; for any other, returns which attempt at it is next. */
+export function passOver({ output, retry, tally }: Known, item: Item): { attempt: number } | null {
+  const plan = planOf(item, output.find(item), retry)
+  if (plan.action === 'run') return plan
+  tally[plan.counter]++
+  if (plan.counter === 'changed') tally.firstChanged ??= { line: item.line, id: item.id }
+  return null
+}
+
+/** Writes why the line cannot be sent. */
+export async function handleBad(
+  { output, tally }: Omit<Known, 'retry'>,
+  { line, code, message, hash }: BadItem,
+): Promise<void> {
   if (output.find({ id: null, line })?.hash === hash) {
     tally.failedEarlier++
     return

@@ -45,7 +45,7 @@ export class BatchServer {
 
   /** Throws Unreachable. */
   async start(request: Request, idempotencyKey: string): Promise<RunStart | Refusal> {
-    const response = await this.#fetch('POST', '/v1/chat', {
+    const response = await this.fetch('POST', '/v1/chat', {
       body: { ...request, background: true },
       headers: { 'idempotency-key': idempotencyKey },
     })
@@ -58,7 +58,7 @@ export class BatchServer {
 
   /** Throws Unreachable, and the signal's reason. */
   async follow(runId: string, signal: AbortSignal): Promise<RunEnd> {
-    const response = await this.#fetch('GET', `/v1/runs/${runId}/events`, { signal })
+    const response = await this.fetch('GET', `/v1/runs/${runId}/events`, { signal })
     if (!response.ok || response.body === null) {
       await response.body?.cancel()
       throw new Unreachable(`the events of ${runId} cannot be read`, { retryAfterS: retryAfterOf(response) })
@@ -77,12 +77,13 @@ export class BatchServer {
 
   /** Settles when the run has ended. Errors are ignored: an unreachable server takes its runs with it. */
   async cancel(runId: string): Promise<void> {
-    await this.#fetch('POST', `/v1/runs/${runId}/cancel`, { body: {} })
+    await this.fetch('POST', `/v1/runs/${runId}/cancel`, { body: {} })
       .then((response) => response.arrayBuffer())
       .catch(() => {})
   }
 
-  async #fetch(method: string, path: string, options: Parameters<ServerClient['fetch']>[2] = {}): Promise<Response> {
+  /** The response, whatever its status. Throws Unreachable, and the signal's reason. */
+  async fetch(method: string, path: string, options: Parameters<ServerClient['fetch']>[2] = {}): Promise<Response> {
     try {
       // A restarted server may have another address.
       this.#client ??= await ServerClient.find(this.#flags)
@@ -104,12 +105,14 @@ function refusalOf(response: Response, body: unknown): Refusal {
   return { ...failure, retryAfterS: retryAfterOf(response) }
 }
 
-function retryAfterOf({ headers }: Response): number | null {
+/** How many seconds the server requires to wait; null if it does not. */
+export function retryAfterOf({ headers }: Response): number | null {
   const seconds = Number(headers.get('retry-after') ?? Number.NaN)
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : null
 }
 
-function failureOf(body: Record<string, unknown>, status: number | null): Refusal {
+/** What the body of a failed request says. */
+export function failureOf(body: Record<string, unknown>, status: number | null): Refusal {
   const code = typeof body.code === 'string' ? body.code : 'unknown'
   const message = typeof body.error === 'string' ? body.error : `the server returned status ${status}`
   const details = isObject(body.details) ? body.details : {}
@@ -128,4 +131,4 @@ function statusOf(code: string): number | null {
   return facts?.status ?? null
 }
 
-const costOf = ({ cost_usd: cost }: Record<string, unknown>): number => (typeof cost === 'number' ? cost : 0)
+export const costOf = ({ cost_usd: cost }: Record<string, unknown>): number => (typeof cost === 'number' ? cost : 0)

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import OpenAI, { toFile } from 'openai'
+import { ChatReply, ErrorBody } from '../../../src/surfaces/native/reply-schemas.ts'
 import { BatchReply, BatchResult } from '../../../src/surfaces/openai/batches/reply-schemas.ts'
 import { FileReply } from '../../../src/surfaces/openai/files/reply-schemas.ts'
 import { addKey } from '../../helpers/test-keys.ts'
@@ -287,4 +288,39 @@ test('each key sees its own files and batches only', async (t) => {
   }
   assert.deepEqual([(await other.files.list()).data, (await other.batches.list()).data], [[], []])
   assert.equal((await own.files.list()).data.length, 2)
+})
+
+test('the items of a batch may be requests of the native API, if the key may run agents', async (t) => {
+  const { server, client } = await setUp(t)
+  const native = '/v1/chat' as typeof chatUrl
+  const lines = [
+    line(
+      'one',
+      { prompt: `batch-item ${step({ text: 'from an agent' })}`, persist: false, metadata: { own: 'yes' } },
+      native,
+    ),
+    line('wrong', { prompt: 'batch-item', promt: 'x' }, native),
+    line('background', { prompt: 'batch-item', background: true }, native),
+  ]
+  const batch = await untilEnded(client, (await create(client, lines, native)).id)
+  assert.deepEqual([batch.status, batch.request_counts], ['completed', { total: 3, completed: 1, failed: 2 }])
+  const [answer] = await linesOf(client, batch.output_file_id)
+  const reply = ChatReply.parse(answer?.response?.body)
+  assert.deepEqual([reply.result, reply.run_id], ['from an agent', answer?.response?.request_id])
+  const run = (await (await fetch(`${server.url}/v1/runs/${reply.run_id}`)).json()) as { metadata: object }
+  assert.deepEqual(run.metadata, { own: 'yes', batch_id: batch.id, custom_id: 'one' })
+  const errors = await linesOf(client, batch.error_file_id)
+  assert.deepEqual(
+    errors.map(({ custom_id: id, response }) => {
+      const { error, code, details } = ErrorBody.parse(response?.body)
+      return [id, response?.status_code, code, details.field, error]
+    }),
+    [
+      ['wrong', 400, 'invalid_request', 'promt', 'promt is not a field of this request; did you mean prompt?'],
+      ['background', 400, 'invalid_request', 'background', 'background must be false in a batch'],
+    ],
+  )
+
+  const plainOnly = clientOf(server, await addKey(server.folders, 'key_1'))
+  await assert.rejects(create(plainOnly, lines, native), { status: 403, code: 'insufficient_scope' })
 })

@@ -1,6 +1,7 @@
 // What the items of a batch are: requests to one of the endpoints, answered by lines of two files, one for answers and one for everything
 // else.
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
+import type { ItemApi } from '../../../compat/batch-items.ts'
 import { answerItem, type CompatApi } from '../../../compat/serve-run.ts'
 import type { Batch, BatchApi, BatchItem, ItemOutcome } from '../../../core/batches/batches.ts'
 import type { AppError } from '../../../errors.ts'
@@ -59,6 +60,21 @@ function wholeAnswers<Body extends AnyBody, Plan extends AnswerPlan>(
   }
 }
 
+const itemApis = (options: OpenaiOptions): Record<Endpoint, ItemApi> => {
+  const toError = (error: AppError) => ({ status: openaiStatus(error), body: toErrorBody(error) })
+  return {
+    '/v1/chat/completions': {
+      answer: (request, toLine) => answerItem(wholeAnswers(chatApi), options, request, toLine),
+      toError,
+    },
+    '/v1/responses': {
+      answer: (request, toLine) => answerItem(wholeAnswers(responsesApi(options)), options, request, toLine),
+      toError,
+    },
+    '/v1/chat': options.chatItems,
+  }
+}
+
 export const openaiBatches = (options: OpenaiOptions, now: () => number): BatchApi => ({
   answer(batch, item, attempt) {
     const { endpoint, headers } = detailsOf(batch)
@@ -67,17 +83,16 @@ export const openaiBatches = (options: OpenaiOptions, now: () => number): BatchA
       caller: () => options.callerOf(batch.owner),
       metadata: { batch_id: batch.id, custom_id: item.customId },
     }
-    const toAnswer = (body: object, runId: string) =>
-      toLine(batch, item, { response: { status_code: 200, request_id: runId, body: body as never }, error: null })
-    return endpoint === '/v1/responses'
-      ? answerItem(wholeAnswers(responsesApi(options)), options, request, toAnswer)
-      : answerItem(wholeAnswers(chatApi), options, request, toAnswer)
+    return itemApis(options)[endpoint].answer(request, (body, runId) =>
+      toLine(batch, item, { response: { status_code: 200, request_id: runId, body: body as never }, error: null }),
+    )
   },
   lineWithout(batch, item, outcome, error) {
     if (outcome !== 'errored') return toLine(batch, item, { response: null, error: unanswered[outcome] })
     const failure = error as AppError
+    const { status, body } = itemApis(options)[detailsOf(batch).endpoint].toError(failure)
     const requestId = typeof failure.details.runId === 'string' ? failure.details.runId : ''
-    const response = { status_code: openaiStatus(failure), request_id: requestId, body: toErrorBody(failure) }
+    const response = { status_code: status, request_id: requestId, body: body as never }
     return toLine(batch, item, { response, error: null })
   },
   async finish(batch) {

@@ -1,6 +1,6 @@
 // The routes of batches: create, read, list and cancel them. Their results are files.
 import { randomBytes } from 'node:crypto'
-import { ownRuns } from '../../../auth/authenticate.ts'
+import { ownRuns, requireScope } from '../../../auth/authenticate.ts'
 import type { Batch, NewBatch } from '../../../core/batches/batches.ts'
 import { AppError, invalidField } from '../../../errors.ts'
 import { findOwnBatch, findOwnFile } from '../../../http/own-run.ts'
@@ -80,6 +80,7 @@ async function createBatch(options: OpenaiOptions, request: RouteRequest): Promi
   const { store, batches } = options
   const body = parseBody(BatchRequest, request.body)
   const { endpoint, input_file_id: inputFileId, output_expires_after: expires } = body
+  if (endpoint === '/v1/chat') requireScope(request.caller, 'agent')
   const createdAtMs = Date.now()
   const file = await findOwnFile(store, request.caller, { id: inputFileId, field: 'input_file_id', nowMs: createdAtMs })
   if (file.purpose !== 'batch') throw invalidField('input_file_id', 'must be the id of a file with the purpose batch')

@@ -4,7 +4,8 @@ import { must, object, text } from '../../../core/schema.ts'
 import { metadata } from '../conversations/schemas.ts'
 import { ExpiresAfter } from '../files/schemas.ts'
 
-export const endpoints = ['/v1/chat/completions', '/v1/responses'] as const
+/** The last is the native API's, which OpenAI's batches do not have. */
+export const endpoints = ['/v1/chat/completions', '/v1/responses', '/v1/chat'] as const
 export type Endpoint = (typeof endpoints)[number]
 
 /** `POST /v1/batches`. */

@@ -1,5 +1,6 @@
 // What the OpenAI routes need from the server.
 
+import type { ItemApi } from '../../../compat/batch-items.ts'
 import type { Sealers } from '../../../compat/sealed-text.ts'
 import type { BatchOptions, CompatOptions } from '../../../compat/serve-run.ts'
 import type { BatchStore, FileStore } from '../../../core/batches/batches.ts'
@@ -18,4 +19,6 @@ export type OpenaiOptions = CompatOptions &
     locks: ConversationLocks
     /** Seals the summaries of conversations that clients keep. */
     sealers: Sealers
+    /** Answers items that are requests of the native API. */
+    chatItems: ItemApi
   }
