@@ -2,6 +2,7 @@
 // statements in contract/.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Anthropic } from '@anthropic-ai/sdk'
 import { startUpstream } from '../../../src/demo/upstream.ts'
 import { MessageBatch, MessageBatchResult } from '../../../src/surfaces/anthropic/batches/reply-schemas.ts'
@@ -33,6 +34,7 @@ async function untilEnded({ batches }: { batches: Anthropic.Messages.Batches }, 
   for (;;) {
     const batch = MessageBatch.parse(await batches.retrieve(id))
     if (batch.processing_status === 'ended') return batch
+    await delay(20)
   }
 }
 

@@ -2,6 +2,7 @@
 // statements in contract/.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import OpenAI, { toFile } from 'openai'
 import { ChatReply, ErrorBody } from '../../../src/surfaces/native/reply-schemas.ts'
 import { BatchReply, BatchResult } from '../../../src/surfaces/openai/batches/reply-schemas.ts'
@@ -34,6 +35,7 @@ async function untilEnded(client: OpenAI, id: string): Promise<BatchReply> {
   for (;;) {
     const batch = BatchReply.parse(await client.batches.retrieve(id))
     if (!['in_progress', 'cancelling'].includes(batch.status)) return batch
+    await delay(20)
   }
 }
 
