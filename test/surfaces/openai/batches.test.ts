@@ -27,7 +27,8 @@ const upload = (client: OpenAI, content: string | Uint8Array, name = 'requests.j
   toFile(Buffer.from(content), name).then((file) => client.files.create({ file, purpose: 'batch' }))
 
 async function create(client: OpenAI, lines: readonly unknown[], endpoint: '/v1/responses' | typeof chatUrl = chatUrl) {
-  const { id } = await upload(client, jsonl(lines))
+  // With a byte order mark, as some editors write it.
+  const { id } = await upload(client, `\uFEFF${jsonl(lines)}`)
   return client.batches.create({ input_file_id: id, endpoint, completion_window: '24h', metadata: { ticket: '42' } })
 }
 
@@ -104,7 +105,7 @@ test('a batch of responses is answered, and its responses can be read later', as
 test('a file with wrong lines makes a batch that has failed, and names each of them', async (t) => {
   const { server, client } = await setUp(t)
   const good = line('good', chatBody('batch-item'))
-  const cases: [string, [code: string, line: number | null, param: string | null][]][] = [
+  const cases: [string | Buffer, [code: string, line: number | null, param: string | null][]][] = [
     ['', []],
     ['\n \r\n', [['empty_file', null, 'input_file_id']]],
     [
@@ -119,6 +120,7 @@ test('a file with wrong lines makes a batch that has failed, and names each of t
     [jsonl([{ ...good, method: 'GET' }]), [['invalid_request', 1, 'method']]],
     [jsonl([{ ...good, body: undefined }]), [['missing_required_parameter', 1, 'body']]],
     [jsonl([{ ...good, custom_id: '' }]), [['invalid_request', 1, 'custom_id']]],
+    [Buffer.from(jsonl([line('good', chatBody('caf\xe9'))]), 'latin1'), [['invalid_json_line', 1, null]]],
   ]
   for (const [content, wanted] of cases) {
     if (content === '') {
@@ -134,7 +136,7 @@ test('a file with wrong lines makes a batch that has failed, and names each of t
     assert.deepEqual(
       batch.errors?.data.map(({ code, line: number, param }) => [code, number, param]),
       wanted,
-      content,
+      String(content),
     )
   }
   assert.deepEqual(

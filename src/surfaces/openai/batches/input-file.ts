@@ -62,6 +62,9 @@ export async function* readItems(lines: AsyncIterable<FileLine>, endpoint: Endpo
 
 const isBlank = (bytes: Buffer) => bytes.every((byte) => byte === 32 || byte === 9 || byte === 13)
 
+/** Takes a byte order mark away, as programs on Windows put it before the first line. */
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 function readLine(
   bytes: Buffer | null,
   line: number,
@@ -74,9 +77,14 @@ function readLine(
     param,
   })
   if (bytes === null) return wrong('invalid_json_line', 'the line is too long')
-  let json: unknown
+  let [text, json]: [string, unknown] = ['', null]
   try {
-    json = JSON.parse(bytes.toString())
+    text = utf8.decode(bytes)
+  } catch {
+    return wrong('invalid_json_line', 'the line is not valid UTF-8')
+  }
+  try {
+    json = JSON.parse(text)
   } catch (error) {
     return wrong('invalid_json_line', `the line is not valid JSON: ${error instanceof Error ? error.message : error}`)
   }
