@@ -7,6 +7,7 @@ import { ConfigError } from '../config/sources.ts'
 import { AppError, StartupError } from '../errors.ts'
 import { ownCommand } from '../platform/installation.ts'
 import { maskSecrets } from '../platform/redact.ts'
+import { watchOutput } from './output.ts'
 import { inert } from './terminal-text.ts'
 
 /** 0: success. 1: failure. 2: wrong usage. */
@@ -56,8 +57,7 @@ export async function runCommand(commandName: string, action: () => Promise<unkn
 
 /** Prints a result to stdout, for people and for pipes. */
 export function print(text: string): void {
-  // A reader that stops early, as with `| head`, is not an error.
-  if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', () => {})
+  watchOutput()
   process.stdout.write(`${text}\n`)
 }
 

@@ -5,6 +5,7 @@ import { Command, CommanderError, Help, Option } from 'commander'
 import { processEnvironment } from '../config/load.ts'
 import { ownCommand, setSearchPath } from '../platform/installation.ts'
 import type { ExitCode, SetExitCode } from './command.ts'
+import { watchOutput } from './output.ts'
 import { addCommands } from './registry.ts'
 import { addSettingOptions } from './setting-options.ts'
 
@@ -51,7 +52,13 @@ export function buildProgram(version: string, setExitCode: SetExitCode): Command
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print help for a command')
     .exitOverride()
-    .configureOutput({ outputError: (message, write) => write(wrongUsage(message)) })
+    .configureOutput({
+      writeOut(text) {
+        watchOutput()
+        process.stdout.write(text)
+      },
+      outputError: (message, write) => write(wrongUsage(message)),
+    })
   const serveCommand = program
     .command('serve', { isDefault: true })
     .description('start the server (the default command)')
