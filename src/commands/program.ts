@@ -85,17 +85,29 @@ function addOtherCommands(program: Command, setExitCode: SetExitCode): void {
     command
       // Only the program's own help includes the options of `serve`.
       .configureHelp({ visibleOptions: (each) => new Help().visibleOptions(each) })
-      .configureOutput({ outputError: outputFor(command.name(), names) })
+      .configureOutput({ outputError: outputFor(command, command.name(), names) })
     for (const subcommand of command.commands) {
       const name = `${command.name()} ${subcommand.name()}`
-      subcommand.copyInheritedSettings(command).configureOutput({ outputError: outputFor(name, []) })
+      subcommand.copyInheritedSettings(command).configureOutput({ outputError: outputFor(subcommand, name, []) })
     }
   }
 }
 
 /** `names`: of the commands that follow this one, if it is only the beginning of theirs. */
-const outputFor = (name: string, names: readonly string[]) => (message: string, write: (text: string) => void) =>
-  write(wrongUsage(clearer(message, names), `${name} `))
+const outputFor =
+  (command: Command, name: string, names: readonly string[]) => (message: string, write: (text: string) => void) =>
+    write(wrongUsage(withOwnSuggestions(clearer(message, names), command), `${name} `))
+
+/** Without the suggestions that only the server has: commander takes those of the commands above, too. */
+function withOwnSuggestions(message: string, command: Command): string {
+  return message.replace(/\s*\(Did you mean (?:one of )?(--[^?]+)\?\)/, (_, list: string) => {
+    const own = list
+      .split(', ')
+      .filter((flag) => command.options.some(({ long }) => long === flag) || flag === '--help')
+    if (own.length === 0) return ''
+    return ` (Did you mean ${own.length === 1 ? '' : 'one of '}${own.join(', ')}?)`
+  })
+}
 
 /** An option before the command that it belongs to is unknown to what comes before that command. */
 function clearer(message: string, names: readonly string[]): string {

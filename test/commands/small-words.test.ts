@@ -17,6 +17,10 @@ const slips: [words: string, code: number, message: RegExp, see: string][] = [
   ['service --json', 2, /before --json, say what to do: service install/, 'service'],
   ['batch run f', 2, /^claude-serve: -o, --output <file> is required$/, 'batch run'],
   ['keys list --jsn', 2, /unknown option '--jsn' \(Did you mean --json\?\)$/, 'keys list'],
+  // The server's options are not this command's.
+  ['config check --port 6000', 2, /^claude-serve: unknown option '--port'$/, 'config check'],
+  ['models --prot 6000', 2, /^claude-serve: unknown option '--prot'$/, 'models'],
+  ['start --prot 6000', 2, /^claude-serve: unknown option '--prot' \(Did you mean --port\?\)$/, 'start'],
   ['help batch nope', 2, /unknown command 'nope'$/, 'batch'],
 ]
 for (const [words, code, message, see] of slips) {
