@@ -40,7 +40,8 @@ export class BatchServer {
   /** Throws CommandError if there is no server, or it is not claude-serve. */
   async check(): Promise<void> {
     this.#client = await ServerClient.find(this.#flags)
-    await this.#client.send('GET', '/livez')
+    // A page in its place is no claude-serve that comes back. Any JSON will do: start() looks closer.
+    await this.#client.json<object>('/livez', () => true)
   }
 
   /** Throws Unreachable. */

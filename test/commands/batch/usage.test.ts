@@ -132,3 +132,21 @@ test('help explains the input, the output, and how to resume', async (t) => {
     stdout,
   )
 })
+
+test('a web server at the address gets no prompt, and is not waited for', { timeout: 30_000 }, async (t) => {
+  const paths: string[] = []
+  const server = createServer(({ url = '' }, response) => {
+    paths.push(url)
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<p>A page</p>')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const folders = makeFolders(t)
+  writeInput(folders, ['hi'])
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { code, stderr } = await batch(folders, [...io, '--url', url])
+  assert.match(stderr, /is not claude-serve: pass the correct address with --url\n$/)
+  assert.equal(code, 1)
+  assert.deepEqual(paths, ['/livez'])
+})
