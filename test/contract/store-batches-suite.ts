@@ -54,6 +54,35 @@ export function describeBatches(open: OpenStore): void {
     }
   })
 
+  test('large items are read a few at a time, and all of them', async (t) => {
+    const { store } = await open(t)
+    await store.createBatch(newBatch('b1'))
+    const text = 'ö'.repeat(200_000)
+    const large = items(0, 12).map((item) => ({ ...item, request: { text } }))
+    await store.addBatchItems('b1', large)
+    const page = await store.pendingItems('b1', -1, 12)
+    assert.deepEqual(page, large.slice(0, page.length))
+    assert.ok(page.length > 0 && page.length < 12, `${page.length} of 12, 400 KB each`)
+    const heads = await store.pendingHeads('b1', 3, 12)
+    assert.deepEqual(
+      heads,
+      large.slice(4).map(({ position, customId }) => ({ position, customId })),
+    )
+    await store.endItems(
+      'b1',
+      large.map(({ position }) => ({ position, outcome: 'succeeded', line: text })),
+    )
+    const lines = await store.itemLines('b1', { outcomes: all, after: -1, limit: 12 })
+    assert.ok(lines.length > 0 && lines.length < 12, `${lines.length} lines`)
+    const bytes = 12 * (2 * text.length + 1)
+    assert.equal(Buffer.byteLength(await collect(resultLines(store, 'b1', all))), bytes)
+    assert.equal(await store.lineBytes('b1', all), bytes)
+    await store.eraseLines('b1', all)
+    assert.equal(await collect(resultLines(store, 'b1', all)), '')
+    await store.deleteBatch('b1')
+    assert.equal(await store.batch('b1'), null)
+  })
+
   test('an item ends once; its line is read in order, by outcome and page by page', async (t) => {
     const { store, reopen } = await open(t)
     await store.createBatch(newBatch('b1'))

@@ -5,7 +5,7 @@ import type { Batch, BatchItem, BatchStore } from './batches.ts'
 /** An item and how often it was tried: `attempt` of all times, `failures` by this server. */
 export type PendingItem = { item: BatchItem; attempt: number; failures: number }
 
-/** How many items are read at once: each may be large. */
+/** How many items are read at once, if they are small. */
 const pageSize = 16
 
 /** Why the items of a batch that have not begun never will. */
@@ -72,7 +72,7 @@ export class ActiveBatch {
     if (again !== undefined) return again
     if (this.#page.length === 0 && !this.#isRead) {
       this.#page = await this.#store.pendingItems(this.batch.id, this.#after, pageSize)
-      this.#isRead = this.#page.length < pageSize
+      this.#isRead = this.#page.length === 0
     }
     const item = this.#page.shift()
     if (item === undefined) return null

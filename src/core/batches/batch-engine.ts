@@ -5,7 +5,17 @@ import { createHash } from 'node:crypto'
 import { type AppError, type ErrorCode, shuttingDown, toAppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { ActiveBatch, type PendingItem } from './active-batch.ts'
-import type { Batch, BatchApi, Batches, BatchItem, BatchStore, ItemAnswer, ItemEnd, NewBatch } from './batches.ts'
+import type {
+  Batch,
+  BatchApi,
+  Batches,
+  BatchItem,
+  BatchStore,
+  ItemAnswer,
+  ItemEnd,
+  ItemHead,
+  NewBatch,
+} from './batches.ts'
 
 export type BatchEngineOptions = {
   store: BatchStore
@@ -255,7 +265,7 @@ export class BatchEngine implements Batches {
 
   #endWithout(
     batch: Batch,
-    item: BatchItem,
+    item: ItemHead,
     outcome: Exclude<ItemEnd['outcome'], 'succeeded'>,
     error: AppError | null,
   ): ItemEnd {
@@ -280,7 +290,7 @@ export class BatchEngine implements Batches {
     const { store, now } = this.#options
     const { batch, withdrawal } = active
     for (let after = -1; withdrawal !== null; ) {
-      const items = await store.pendingItems(batch.id, after, stepSize)
+      const items = await store.pendingHeads(batch.id, after, stepSize)
       if (items.length === 0) break
       await store.endItems(
         batch.id,

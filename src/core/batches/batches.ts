@@ -33,6 +33,8 @@ export type BatchPatch = Partial<Pick<Batch, 'status' | 'details' | 'cancelledAt
 /** `request` is any JSON value. Positions count from 0. */
 export type BatchItem = { position: number; customId: string; request: unknown }
 
+export type ItemHead = Omit<BatchItem, 'request'>
+
 /** `line` is what the results contain of the item, without a line break. */
 export type ItemEnd = { position: number; outcome: ItemOutcome; line: string }
 
@@ -51,11 +53,13 @@ export interface BatchStore {
   batches(query: BatchQuery): Promise<Batch[]>
   /** All that have not ended, oldest first, with those that nobody finds. */
   unfinishedBatches(): Promise<Batch[]>
-  /** At most `limit` items after that position that have not ended, in order. */
+  /** At most `limit` items after that position that have not ended, in order. Fewer if they are large, but one if there is one. */
   pendingItems(batchId: string, after: number, limit: number): Promise<BatchItem[]>
+  /** The same without their requests. */
+  pendingHeads(batchId: string, after: number, limit: number): Promise<ItemHead[]>
   /** An item that has ended already stays as it is. Forgets the requests. */
   endItems(batchId: string, ends: readonly ItemEnd[]): Promise<void>
-  /** The lines of at most `limit` items after that position that ended in one of these ways, in order. */
+  /** The lines of at most `limit` items after that position that ended in one of these ways, in order. Fewer if they are large, but one. */
   itemLines(
     batchId: string,
     query: { outcomes: readonly ItemOutcome[]; after: number; limit: number },
@@ -123,7 +127,7 @@ export interface BatchApi {
   /** Does not throw. */
   answer(batch: Batch, item: BatchItem, attempt: Attempt): Promise<ItemAnswer>
   /** The line of an item that has no answer; `error` is set if it failed. */
-  lineWithout(batch: Batch, item: BatchItem, outcome: Exclude<ItemOutcome, 'succeeded'>, error: AppError | null): string
+  lineWithout(batch: Batch, item: ItemHead, outcome: Exclude<ItemOutcome, 'succeeded'>, error: AppError | null): string
   /** Called before the batch ends; returns its details from then on. May be called again after a crash. */
   finish?(batch: Batch): Promise<Record<string, unknown>>
 }

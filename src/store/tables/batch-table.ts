@@ -6,6 +6,7 @@ import {
   type BatchQuery,
   type BatchStore,
   type ItemEnd,
+  type ItemHead,
   type ItemOutcome,
   itemOutcomes,
   type NewBatch,
@@ -15,22 +16,35 @@ import type { Methods, Prepare } from '../database.ts'
 import type { Row } from '../rows.ts'
 import { checkCount, checkRoom } from './stored-bytes.ts'
 
-/** How many items are deleted at once. */
+/** How many items are deleted at once, if they are small. */
 const stepSize = 500
+
+/** Items may be large. What is read or written at once keeps everything else waiting: about so many bytes, but one item at least. */
+const stepBytes = 1_000_000
+
+/** Freeing space takes a fraction of that time. */
+const freedBytes = 8_000_000
+
+/** How many bytes an item takes. */
+const itemBytes = '(coalesce(octet_length(request_json), 0) + coalesce(octet_length(line), 0))'
 
 export function batchMethods({ reads, writes }: Methods): BatchStore {
   const update = writes(changeBatch, { urgent: true })
+  const addSome = writes(addItems)
   const removeItems = writes(removeSomeItems)
   const eraseSome = writes(eraseSomeLines)
   const removeBatch = writes((prepare, id: string) => void prepare('DELETE FROM batches WHERE id = ?').run(id))
   return {
     createBatch: writes(addBatch, { urgent: true }),
-    addBatchItems: writes(addItems),
+    async addBatchItems(id, items) {
+      for (const some of inSteps(items.map(toStored))) await addSome(id, some)
+    },
     updateBatch: update,
     batch: reads(findBatch),
     batches: reads(listBatches),
     unfinishedBatches: reads(listUnfinished),
     pendingItems: reads(listPending),
+    pendingHeads: reads(listHeads),
     endItems: writes(endItems, { urgent: true }),
     itemLines: reads(listLines),
     lineBytes: reads(sumLines),
@@ -53,15 +67,32 @@ function addBatch(prepare: Prepare, { id, api, owner, details, createdAtMs, expi
   })
 }
 
-function addItems(prepare: Prepare, batchId: string, items: readonly BatchItem[]): void {
+type StoredItem = { position: number; customId: string; json: string; bytes: number }
+
+function toStored({ position, customId, request }: BatchItem): StoredItem {
+  const json = JSON.stringify(request)
+  return { position, customId, json, bytes: Buffer.byteLength(json) }
+}
+
+function* inSteps(items: readonly StoredItem[]): Generator<StoredItem[]> {
+  let [step, bytes]: [StoredItem[], number] = [[], 0]
+  for (const item of items) {
+    step.push(item)
+    bytes += item.bytes
+    if (bytes < stepBytes) continue
+    yield step
+    ;[step, bytes] = [[], 0]
+  }
+  if (step.length > 0) yield step
+}
+
+function addItems(prepare: Prepare, batchId: string, items: readonly StoredItem[]): void {
   const { pk, owner } = prepare('SELECT pk, owner FROM batches WHERE id = ?').get(batchId) ?? {}
-  const rows = items.map(({ position, customId, request }) => ({
-    ...{ batch: Number(pk), position, custom_id: customId, request_json: JSON.stringify(request) },
-  }))
-  const bytes = rows.reduce((sum, { request_json: json }) => sum + Buffer.byteLength(json), 0)
+  const bytes = items.reduce((sum, item) => sum + item.bytes, 0)
   checkRoom(prepare, owner === undefined || owner === null ? null : String(owner), bytes)
-  for (const row of rows) insertRow(prepare, 'batch_items', row)
-  prepare('UPDATE batches SET total = total + ?, bytes = bytes + ? WHERE id = ?').run(rows.length, bytes, batchId)
+  for (const { position, customId, json } of items)
+    insertRow(prepare, 'batch_items', { batch: Number(pk), position, custom_id: customId, request_json: json })
+  prepare('UPDATE batches SET total = total + ?, bytes = bytes + ? WHERE id = ?').run(items.length, bytes, batchId)
 }
 
 function changeBatch(prepare: Prepare, id: string, { status, details, cancelledAtMs, endedAtMs }: BatchPatch): void {
@@ -116,25 +147,41 @@ const listUnfinished = (prepare: Prepare): Batch[] =>
 
 const pkOf = '(SELECT pk FROM batches WHERE id = ?)'
 
+/** The first of these rows, until they have that many bytes together. The others are not read. */
+function take(rows: Iterable<Row>, bytesMax: number): Row[] {
+  const taken: Row[] = []
+  let bytes = 0
+  for (const row of rows) {
+    taken.push(row)
+    bytes += Number(row.bytes)
+    if (bytes >= bytesMax) break
+  }
+  return taken
+}
+
 function listPending(prepare: Prepare, batchId: string, after: number, limit: number): BatchItem[] {
-  const sql = `SELECT position, custom_id, request_json FROM batch_items
+  const sql = `SELECT position, custom_id, request_json, ${itemBytes} AS bytes FROM batch_items
     WHERE batch = ${pkOf} AND outcome IS NULL AND position > ? ORDER BY position LIMIT ?`
-  return prepare(sql)
-    .all(batchId, after, limit)
-    .map((row) => ({
-      position: Number(row.position),
-      customId: String(row.custom_id),
-      request: JSON.parse(String(row.request_json)),
-    }))
+  return take(prepare(sql).iterate(batchId, after, limit), stepBytes).map((row) => ({
+    position: Number(row.position),
+    customId: String(row.custom_id),
+    request: JSON.parse(String(row.request_json)),
+  }))
+}
+
+function listHeads(prepare: Prepare, batchId: string, after: number, limit: number): ItemHead[] {
+  const sql = `SELECT position, custom_id, ${itemBytes} AS bytes FROM batch_items
+    WHERE batch = ${pkOf} AND outcome IS NULL AND position > ? ORDER BY position LIMIT ?`
+  return take(prepare(sql).iterate(batchId, after, limit), freedBytes).map((row) => ({
+    position: Number(row.position),
+    customId: String(row.custom_id),
+  }))
 }
 
 function endItems(prepare: Prepare, batchId: string, ends: readonly ItemEnd[]): void {
   for (const { position, outcome, line } of ends) {
     const where = `WHERE batch = ${pkOf} AND position = ? AND outcome IS NULL`
-    const bytes = prepare(`SELECT length(CAST(request_json AS BLOB)) AS bytes FROM batch_items ${where}`).get(
-      batchId,
-      position,
-    )
+    const bytes = prepare(`SELECT octet_length(request_json) AS bytes FROM batch_items ${where}`).get(batchId, position)
     if (bytes === undefined) continue
     prepare(`UPDATE batch_items SET outcome = ?, line = ?, request_json = NULL ${where}`).run(
       outcome,
@@ -155,33 +202,36 @@ function listLines(
   batchId: string,
   { outcomes, after, limit }: { outcomes: readonly ItemOutcome[]; after: number; limit: number },
 ): { position: number; line: string }[] {
-  const sql = `SELECT position, line FROM batch_items
+  const sql = `SELECT position, line, octet_length(line) AS bytes FROM batch_items
     WHERE batch = ${pkOf} AND position > ? AND line IS NOT NULL AND ${oneOf(outcomes)} ORDER BY position LIMIT ?`
-  return prepare(sql)
-    .all(batchId, after, limit)
-    .map(({ position, line }) => ({ position: Number(position), line: String(line) }))
+  return take(prepare(sql).iterate(batchId, after, limit), stepBytes).map(({ position, line }) => ({
+    position: Number(position),
+    line: String(line),
+  }))
 }
 
 function sumLines(prepare: Prepare, batchId: string, outcomes: readonly ItemOutcome[]): number {
-  const sql = `SELECT total(length(CAST(line AS BLOB)) + 1) AS bytes FROM batch_items WHERE batch = ${pkOf} AND ${oneOf(outcomes)}`
+  const sql = `SELECT total(octet_length(line) + 1) AS bytes FROM batch_items WHERE batch = ${pkOf} AND ${oneOf(outcomes)}`
   return Number(prepare(sql).get(batchId)?.bytes)
 }
 
 /** True if there may be more. */
 function eraseSomeLines(prepare: Prepare, batchId: string, outcomes: readonly ItemOutcome[]): boolean {
   const where = `WHERE batch = ${pkOf} AND line IS NOT NULL AND ${oneOf(outcomes)}`
-  const sql = `SELECT position, length(CAST(line AS BLOB)) AS bytes FROM batch_items ${where} LIMIT ?`
-  const found = prepare(sql).all(batchId, stepSize)
+  const sql = `SELECT position, octet_length(line) AS bytes FROM batch_items ${where} LIMIT ?`
+  const found = take(prepare(sql).iterate(batchId, stepSize), freedBytes)
   for (const { position, bytes } of found) {
     prepare(`UPDATE batch_items SET line = NULL WHERE batch = ${pkOf} AND position = ?`).run(batchId, Number(position))
     prepare('UPDATE batches SET bytes = bytes - ? WHERE id = ?').run(Number(bytes), batchId)
   }
-  return found.length === stepSize
+  return found.length > 0
 }
 
 /** True if there may be more. */
 export function removeSomeItems(prepare: Prepare, batchId: string): boolean {
-  const some = `SELECT position FROM batch_items WHERE batch = ${pkOf} LIMIT ?`
-  const sql = `DELETE FROM batch_items WHERE batch = ${pkOf} AND position IN (${some})`
-  return Number(prepare(sql).run(batchId, batchId, stepSize).changes) === stepSize
+  const sql = `SELECT position, ${itemBytes} AS bytes FROM batch_items WHERE batch = ${pkOf} ORDER BY position LIMIT ?`
+  const last = take(prepare(sql).iterate(batchId, stepSize), freedBytes).at(-1)
+  if (last === undefined) return false
+  prepare(`DELETE FROM batch_items WHERE batch = ${pkOf} AND position <= ?`).run(batchId, Number(last.position))
+  return true
 }

@@ -1,6 +1,6 @@
 // What the items of a message batch are: requests to /v1/messages, answered by lines with a result each.
 import { answerItem } from '../../../compat/serve-run.ts'
-import type { BatchApi, BatchItem } from '../../../core/batches/batches.ts'
+import type { BatchApi, ItemHead } from '../../../core/batches/batches.ts'
 import type { AppError } from '../../../errors.ts'
 import { invalidField } from '../../../errors.ts'
 import { messagesApi } from '../api.ts'
@@ -46,5 +46,5 @@ export const messageBatches = (options: AnthropicOptions): BatchApi => ({
     ),
 })
 
-const toLine = ({ customId }: BatchItem, result: MessageBatchResult['result']): string =>
+const toLine = ({ customId }: ItemHead, result: MessageBatchResult['result']): string =>
   JSON.stringify({ custom_id: customId, result } satisfies MessageBatchResult)

@@ -3,7 +3,7 @@
 import type { AnswerPlan } from '../../../compat/answer-stream.ts'
 import type { ItemApi } from '../../../compat/batch-items.ts'
 import { answerItem, type CompatApi } from '../../../compat/serve-run.ts'
-import type { Batch, BatchApi, BatchItem, ItemOutcome } from '../../../core/batches/batches.ts'
+import type { Batch, BatchApi, ItemHead, ItemOutcome } from '../../../core/batches/batches.ts'
 import type { AppError } from '../../../errors.ts'
 import { invalidField } from '../../../errors.ts'
 import { chatApi } from '../chat/api.ts'
@@ -102,7 +102,7 @@ export const openaiBatches = (options: OpenaiOptions, now: () => number): BatchA
   },
 })
 
-const toLine = ({ id }: Batch, { customId, position }: BatchItem, result: Pick<BatchResult, 'response' | 'error'>) =>
+const toLine = ({ id }: Batch, { customId, position }: ItemHead, result: Pick<BatchResult, 'response' | 'error'>) =>
   JSON.stringify({
     id: `${id.replace(/^batch_/, 'batch_req_')}_${position}`,
     custom_id: customId,
