@@ -35,7 +35,8 @@ function toKnown(thrown: unknown, request: FastifyRequest): AppError {
   const frameworkError = thrown as FastifyError
   const known = frameworkCodes[frameworkError.code ?? '']
   if (known !== undefined) return known(frameworkError)
-  if (frameworkError.statusCode === 400) return new AppError('invalid_request', 'the body is not valid JSON')
+  if (!(thrown instanceof AppError) && frameworkError.statusCode === 400)
+    return new AppError('invalid_request', 'the body is not valid JSON')
   const error = toAppError(thrown)
   if (error.code === 'internal') request.log.error({ err: thrown }, 'unexpected error')
   return error

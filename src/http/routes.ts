@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import type { Caller, RouteScope } from '../auth/authenticate.ts'
 import { AppError } from '../errors.ts'
 import type { ErrorGroup } from './error-groups.ts'
+import { ScannedBody } from './validate.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -138,8 +139,21 @@ export function requireDeclaredScopes(app: FastifyInstance): void {
   })
 }
 
+/** Parsing a smaller body takes a few milliseconds, whatever its structure, in bytes. */
+const scannedBytesMin = 200_000
+
 /** Reads JSON; an empty body is undefined where the route allows one. */
 export function parseJsonBodies(app: FastifyInstance): void {
+  app.addHook('preParsing', async ({ headers, routeOptions }, _reply, payload) => {
+    const { 'content-length': length, 'transfer-encoding': coding } = headers
+    const bytes = coding === undefined ? Number(length ?? 0) : null
+    // One that is too large is refused unread.
+    const isUnread = bytes !== null && bytes > (routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY)
+    if ((bytes !== null && bytes <= scannedBytesMin) || isUnread || routeOptions.config.takesForms) return payload
+    const scanned = new ScannedBody()
+    payload.once('error', (error) => scanned.destroy(error))
+    return payload.pipe(scanned)
+  })
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0 && request.routeOptions.config.mayBeEmpty) return done(null, undefined)

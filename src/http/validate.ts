@@ -1,5 +1,6 @@
 // Validates request bodies and queries. The first problem becomes an error that names the field, what is wrong and how
 // to fix it. A schema's message continues a sentence that starts with the field's name.
+import { Transform, type TransformCallback } from 'node:stream'
 import { z } from 'zod'
 import { AppError, invalidField, missingField } from '../errors.ts'
 import { nearestName } from '../platform/did-you-mean.ts'
@@ -21,6 +22,9 @@ function unknownField(issue: Extract<Issue, { code: 'unrecognized_keys' }>, know
   return new AppError('invalid_request', `${field} is not a field of this request${hint}`, { field })
 }
 
+// The limits on a body's structure are checked twice: while a large one arrives, because parsing millions of values would keep everything
+// else waiting for seconds, and exactly, once it is parsed.
+
 /** How deep a body may be nested. No useful body is deeper, and it would exhaust the stack later. */
 const depthMax = 64
 
@@ -30,24 +34,86 @@ const widthMax = 10_000
 /** How many values a body may have in total. */
 const entriesMax = 500_000
 
+const tooDeep = `the body is nested more than ${depthMax} levels deep`
+const tooWide = `the body has a list or object of more than ${widthMax} entries`
+const tooMany = `the body has more than ${entriesMax} values`
+
 /** What is wrong with the structure of a body that is within the byte limit; null if nothing is. */
 export function shapeError(body: unknown): string | null {
   let level: unknown[] = [body]
   let entries = 0
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > depthMax) return `the body is nested more than ${depthMax} levels deep`
+    if (depth > depthMax) return tooDeep
     const next: unknown[] = []
     for (const value of level) {
       if (value === null || typeof value !== 'object') continue
       const parts = Object.values(value)
-      if (parts.length > widthMax) return `the body has a list or object of more than ${widthMax} entries`
+      if (parts.length > widthMax) return tooWide
       entries += parts.length
-      if (entries > entriesMax) return `the body has more than ${entriesMax} values`
+      if (entries > entriesMax) return tooMany
       next.push(...parts)
     }
     level = next
   }
   return null
+}
+
+const [quote, backslash, comma] = [0x22, 0x5c, 0x2c]
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/**
+ * Reads the text of a body as it arrives, without parsing it, and finds what shapeError would find in it, or at least what is twice as
+ * large. (It counts commas: a list of one has none, so it may find less, never more; only a repeated name counts each time.)
+ */
+export class ShapeScan {
+  /** For each list or object that is open: how many commas it has so far. */
+  readonly #commas: number[] = []
+  #total = 0
+  #isInText = false
+  #isEscaped = false
+
+  /** What is wrong, as soon as it is known. */
+  add(bytes: Uint8Array): string | null {
+    for (const byte of bytes) {
+      if (this.#isInText) this.#readText(byte)
+      else if (byte === quote) this.#isInText = true
+      // The one that is deepest may be empty.
+      else if ((byte === openList || byte === openObject) && this.#commas.push(0) > depthMax + 1) return tooDeep
+      else if (byte === closeList || byte === closeObject) this.#commas.pop()
+      else if (byte === comma) {
+        const count = (this.#commas.pop() ?? 0) + 1
+        if (count >= widthMax) return tooWide
+        this.#commas.push(count)
+        if (++this.#total > entriesMax) return tooMany
+      }
+    }
+    return null
+  }
+
+  #readText(byte: number): void {
+    if (this.#isEscaped) this.#isEscaped = false
+    else if (byte === backslash) this.#isEscaped = true
+    else if (byte === quote) this.#isInText = false
+  }
+}
+
+/** Passes a body on while nothing is wrong with its structure; then takes the rest of it in, and fails with `invalid_request`. */
+export class ScannedBody extends Transform {
+  /** For Fastify, which compares it with the limit and with the length that the client declared. */
+  receivedEncodedLength = 0
+  readonly #scan = new ShapeScan()
+  #problem: string | null = null
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.receivedEncodedLength += chunk.length
+    this.#problem ??= this.#scan.add(chunk)
+    if (this.#problem === null) done(null, chunk)
+    else done()
+  }
+
+  override _flush(done: TransformCallback): void {
+    done(this.#problem === null ? null : new AppError('invalid_request', this.#problem))
+  }
 }
 
 /** Text from a request, short enough for a message and long enough to be recognized. */

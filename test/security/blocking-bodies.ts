@@ -2,6 +2,7 @@
 // measured in the processor time of this thread, in units of what it takes to parse the same body (or a plain one of 1 MB, if that is
 // larger) on this machine: a cost in proportion to a body passes wherever it runs, and one that grows faster does not.
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { after } from 'node:test'
 import { createInjectApp, type InjectApp } from '../helpers/inject-app.ts'
 import { goodRun, ScriptedAgent } from '../helpers/scripted-agent.ts'
@@ -187,10 +188,10 @@ function parseTime(text: string): number {
 
 const plainUnit = parseTime(JSON.stringify(list(unitBytes / 20, (id) => ({ id, name: 'x' }))))
 
-/** Sends the body, and checks what the longest turn of the event loop has cost meanwhile. */
-export async function checkBlocking({ title, path, make }: Shape, size: number): Promise<void> {
-  const payload = JSON.stringify(make(size))
-  const unit = Math.max(parseTime(payload), plainUnit)
+type Outcome = { status: number; body: string; longest: number }
+
+/** `longest`: what the longest turn of the event loop cost until the answer, in milliseconds. */
+async function send(path: string, payload: string | Readable): Promise<Outcome> {
   let [before, longest, isOver] = [threadTime(), 0, false]
   const turn = () => {
     const now = threadTime()
@@ -199,11 +200,31 @@ export async function checkBlocking({ title, path, make }: Shape, size: number):
     if (!isOver) setImmediate(turn)
   }
   setImmediate(turn)
-  const headers = { host: 'localhost', 'content-type': 'application/json' }
-  const { statusCode: status } = await app.inject({ method: 'POST', url: path, headers, payload })
+  const chunked = typeof payload === 'string' ? {} : { 'transfer-encoding': 'chunked' }
+  const headers = { host: 'localhost', 'content-type': 'application/json', ...chunked }
+  const { statusCode: status, body } = await app.inject({ method: 'POST', url: path, headers, payload })
   isOver = true
+  return { status, body, longest }
+}
+
+/** Sends the body, and checks what the longest turn of the event loop has cost meanwhile. */
+export async function checkBlocking({ title, path, make }: Shape, size: number): Promise<void> {
+  const payload = JSON.stringify(make(size))
+  const unit = Math.max(parseTime(payload), plainUnit)
+  const { status, longest } = await send(path, payload)
   const units = longest / unit
   const facts = `${title}, ${payload.length} bytes: ${Math.round(longest)} ms, ${units.toFixed(1)} units, ${status}`
   assert.ok(units < unitsMax, facts)
   assert.ok(status < 500, facts)
+}
+
+/** Sends a body that is too wide piece by piece, and checks that it was refused without being parsed. */
+export async function checkUnparsed({ path, body }: Surface): Promise<void> {
+  const text = JSON.stringify({ ...body('x'), other: record(1_000_000, () => 1) })
+  const pieces = list(Math.ceil(text.length / 65_536), (index) => text.slice(index * 65_536, (index + 1) * 65_536))
+  const { status, body: answer, longest } = await send(path, Readable.from(pieces.map((piece) => Buffer.from(piece))))
+  assert.equal(status, 400)
+  assert.match(answer, /the body has a list or object of more than 10000 entries/)
+  const parse = parseTime(text)
+  assert.ok(longest < parse / 2, `${Math.round(longest)} ms; parsing takes ${Math.round(parse)} ms`)
 }

@@ -2,7 +2,7 @@
 // OpenAI does.
 import type { BatchItem } from '../../../core/batches/batches.ts'
 import { toAppError } from '../../../errors.ts'
-import { parsePart, shapeError } from '../../../http/validate.ts'
+import { parsePart, ShapeScan, shapeError } from '../../../http/validate.ts'
 import type { FileLine } from '../files/content.ts'
 import type { LineError } from './reply-schemas.ts'
 import { BatchLine, type Endpoint } from './schemas.ts'
@@ -77,6 +77,8 @@ function readLine(
     param,
   })
   if (bytes === null) return wrong('invalid_json_line', 'the line is too long')
+  const shape = new ShapeScan().add(bytes)
+  if (shape !== null) return wrong('invalid_json_line', shape.replace('the body', 'the line'))
   let [text, json]: [string, unknown] = ['', null]
   try {
     text = utf8.decode(bytes)
@@ -91,8 +93,8 @@ function readLine(
   if (json === null || typeof json !== 'object' || Array.isArray(json))
     return wrong('invalid_json_line', 'the line must be an object with custom_id, method, url and body')
   try {
-    const shape = shapeError(json)
-    if (shape !== null) return wrong('invalid_json_line', shape.replace('the body', 'the line'))
+    const exact = shapeError(json)
+    if (exact !== null) return wrong('invalid_json_line', exact.replace('the body', 'the line'))
     const { custom_id: customId, url, body } = parsePart(BatchLine, json, '')
     if (url !== endpoint) return wrong('mismatched_endpoint', `url must be the batch's endpoint, ${endpoint}`, 'url')
     if (ids.has(customId))

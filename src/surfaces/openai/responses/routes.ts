@@ -7,7 +7,7 @@ import { AppError, invalidField } from '../../../errors.ts'
 import { postOnly, type RouteRequest, type RouteTable } from '../../../http/routes.ts'
 import { namedFrame } from '../../../http/sse.ts'
 import { followRun } from '../../../http/stream-run.ts'
-import { parseQuery } from '../../../http/validate.ts'
+import { parseQuery, ShapeScan } from '../../../http/validate.ts'
 import type { OpenaiOptions } from '../shared/options.ts'
 import { compactApi, responsesApi } from './api.ts'
 import { serveConnection } from './connection.ts'
@@ -151,9 +151,11 @@ async function connect(options: OpenaiOptions, request: RouteRequest, reply: Fas
   }
   const parseJson = server.getDefaultJsonParser('error', 'error')
   const parse = (text: string) =>
-    new Promise<unknown>((resolve, reject) =>
-      parseJson(request, text, (error, value) => (error ? reject(error) : resolve(value))),
-    )
+    new Promise<unknown>((resolve, reject) => {
+      const problem = new ShapeScan().add(Buffer.from(text))
+      if (problem !== null) return reject(new AppError('invalid_request', problem))
+      return parseJson(request, text, (error, value) => (error ? reject(error) : resolve(value)))
+    })
   const bytesMax = server.initialConfig.bodyLimit ?? 0
   serveConnection({ options, request, bytesMax, parse, reading }, connection)
   return reply
