@@ -176,6 +176,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   if (found.failed + found.restarted > 0) log.warn(found, 'found runs that a previous server left unfinished')
   const batchesLeft = await batches.recover(swept)
   if (batchesLeft > 0) log.info({ batches: batchesLeft }, 'continues batches that a previous server left')
+  // Those there are now: the uploads to come are incomplete as well.
+  void store
+    .deleteIncompleteFiles()
+    .catch((error: unknown) => onWarning('incomplete files could not be deleted', { reason: String(error) }))
   const listeners = await listen(app, createListener, config).catch(async (error) => {
     await Promise.all([app.close(), pool.close(0), demo?.close()])
     await Promise.all([registry.close(), store.close()])

@@ -1,6 +1,9 @@
 // The server is killed again and again while it works on batches of both APIs. In the end each request has one result, and none was sent
 // to the model twice unless its run was interrupted, which the list of runs and the log show.
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { Anthropic } from '@anthropic-ai/sdk'
 import OpenAI, { toFile } from 'openai'
@@ -137,3 +140,23 @@ test('batches survive 3 kills of the server', { timeout: 180_000 }, (t) =>
 extendedTest('500 requests in two batches survive 20 kills of the server', { timeout: 600_000 }, (t) =>
   testKills(t, { count: 500, kills: 20, seed: 42 }),
 )
+
+test('nothing is left of an upload during which the server was killed', { timeout: 60_000 }, async (t) => {
+  const { folders, start } = await setUp(t)
+  const killed = await start()
+  const headers = { authorization: 'Bearer x', 'content-type': 'multipart/form-data; boundary=b' }
+  const upload = request(`${killed.url}/v1/files`, { method: 'POST', headers }).on('error', () => {})
+  upload.write('--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n')
+  upload.write(Buffer.alloc(1_000_000, 'x'))
+  const stored = () => {
+    const db = new DatabaseSync(join(folders.dataDir, 'claude-serve.db'), { readOnly: true })
+    const [files, pieces] = ['files', 'file_pieces'].map((table) => db.prepare(`SELECT * FROM ${table}`).all().length)
+    db.close()
+    return { files, pieces }
+  }
+  await until('a part of the file', () => (stored().pieces ?? 0) > 0)
+  await killed.killNow()
+  await start()
+  await until('the part is deleted', () => stored().files === 0, 10_000)
+  assert.equal(stored().pieces, 0)
+})
