@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ItemEnd, NewBatch, StoredFile } from '../../src/core/batches/batches.ts'
 import { resultLines } from '../../src/core/batches/result-lines.ts'
+import { settle } from '../helpers/hand-clock.ts'
 import { noonMs, type OpenStore } from './store-records.ts'
 
 const newBatch = (id: string, owner: string | null = null, api = 'one'): NewBatch => ({
@@ -150,6 +151,23 @@ export function describeBatches(open: OpenStore): void {
     assert.deepEqual(await opened.pendingItems('b1', -1, 10), [])
   })
 
+  test('results that are deleted while they are read do not end as if they were whole', async (t) => {
+    const { store } = await open(t)
+    for (const remove of [() => store.deleteBatch('b1'), () => store.eraseLines('b1', all)]) {
+      await store.createBatch(newBatch('b1'))
+      await store.addBatchItems('b1', items(0, 100))
+      await store.endItems(
+        'b1',
+        items(0, 100).map(({ position }) => end(position)),
+      )
+      const pieces = resultLines(store, 'b1', all)
+      assert.equal((await pieces.next()).done, false)
+      await remove()
+      await assert.rejects(collect(pieces), { code: 'not_found' })
+      await store.deleteBatch('b1')
+    }
+  })
+
   test('a file is found once it is complete, and has the bytes that it was sent', async (t) => {
     const { store, reopen } = await open(t)
     const bytes = Buffer.from('{"a": "wörd 🦉"}\n')
@@ -180,6 +198,23 @@ export function describeBatches(open: OpenStore): void {
     await opened.deleteFile('f1')
     assert.equal(await opened.file('f1'), null)
     assert.deepEqual(await opened.filePieces('f1', 0, 10), [])
+  })
+
+  test('nobody finds a file whose bytes are being deleted, and what is left of it goes as if it were incomplete', async (t) => {
+    const { store } = await open(t)
+    await store.createFile(file('f1'))
+    for (let piece = 0; piece < 20; piece++) await store.addFileBytes('f1', Buffer.from('piece'))
+    await store.completeFile('f1', { purpose: 'batch', expiresAtMs: null })
+    const isDeleted = store.deleteFile('f1')
+    for (;;) {
+      const [found, pieces] = await Promise.all([store.file('f1'), store.filePieces('f1', 0, 20)])
+      if (found === null) break
+      assert.equal(pieces.length, 20)
+      await settle()
+    }
+    await store.deleteIncompleteFiles()
+    assert.deepEqual(await store.filePieces('f1', 0, 20), [])
+    await isDeleted
   })
 
   test('files are listed in both orders, for one owner and one purpose; results of a batch are complete files', async (t) => {

@@ -107,8 +107,9 @@ export interface FileStore {
   files(query: FileQuery): Promise<StoredFile[]>
   /** At most `limit` pieces after the one with that number, which count from 1, in order. */
   filePieces(id: string, after: number, limit: number): Promise<{ number: number; bytes: Uint8Array }[]>
+  /** Nobody finds it from the beginning on; its bytes go in small steps. */
   deleteFile(id: string): Promise<void>
-  /** Files that were never completed: the server that received them is gone. */
+  /** Files that were never completed, or not deleted to the end: the server that was at work on them is gone. */
   deleteIncompleteFiles(): Promise<void>
 }
 

@@ -6,12 +6,16 @@ import type { Row } from '../rows.ts'
 import { checkCount, checkRoom } from './stored-bytes.ts'
 
 export function fileMethods({ reads, writes }: Methods): FileStore {
+  const hide = writes((prepare, id: string) => void prepare('UPDATE files SET is_complete = 0 WHERE id = ?').run(id), {
+    urgent: true,
+  })
   const removePieces = writes(removeSomePieces)
   const remove = writes((prepare, id: string) => void prepare('DELETE FROM files WHERE id = ?').run(id), {
     urgent: true,
   })
   const incomplete = reads((prepare) => prepare('SELECT id FROM files WHERE is_complete = 0').all())
   const deleteFile = async (id: string) => {
+    await hide(id)
     while (await removePieces(id));
     await remove(id)
   }

@@ -262,6 +262,19 @@ test('a batch is cancelled, listed, and refused for what is no file for batches'
   })
 })
 
+test('a batch of a file that is deleted meanwhile is not created of a part of it', async (t) => {
+  const { client } = await setUp(t)
+  const lines = Array.from({ length: 400 }, (_, index) => line(`r${index}`, chatBody('x'.repeat(20_000))))
+  const { id } = await upload(client, jsonl(lines))
+  const [created] = await Promise.allSettled([
+    client.batches.create({ input_file_id: id, endpoint: chatUrl, completion_window: '24h' }),
+    client.files.delete(id),
+  ])
+  if (created.status === 'fulfilled') assert.equal(created.value.request_counts?.total, lines.length)
+  else assert.equal(created.reason.status, 404)
+  await assert.rejects(client.files.content(id), { status: 404 })
+})
+
 test('deleted results are gone', async (t) => {
   const { client } = await setUp(t)
   const batch = await untilEnded(client, (await create(client, [line('a', chatBody('x'))])).id)

@@ -1,16 +1,19 @@
 // Reads a file piece by piece, however large it is: its own bytes, or the results of a batch.
 import type { BatchStore, FileStore, StoredFile } from '../../../core/batches/batches.ts'
 import { resultLines } from '../../../core/batches/result-lines.ts'
+import { AppError } from '../../../errors.ts'
 
-export type ContentStore = Pick<FileStore, 'filePieces'> & Pick<BatchStore, 'itemLines'>
+export type ContentStore = Pick<FileStore, 'filePieces'> & Pick<BatchStore, 'itemLines' | 'lineBytes'>
 
-export async function* contentOf(store: ContentStore, { id, lines }: StoredFile): AsyncGenerator<Uint8Array> {
+/** Throws `not_found` if the file is deleted meanwhile: a part of it must not be taken for the whole. */
+export async function* contentOf(store: ContentStore, { id, bytes, lines }: StoredFile): AsyncGenerator<Uint8Array> {
   if (lines !== null) return yield* resultLines(store, lines.batchId, lines.outcomes)
-  for (let after = 0; ; ) {
+  for (let [left, after] = [bytes, 0]; left > 0; ) {
     const [piece] = await store.filePieces(id, after, 1)
-    if (piece === undefined) return
+    if (piece?.number !== after + 1) throw new AppError('not_found', `file ${id} was deleted while it was read`)
     yield piece.bytes
     after = piece.number
+    left -= piece.bytes.length
   }
 }
 

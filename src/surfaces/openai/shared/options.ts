@@ -11,7 +11,7 @@ import type { ConversationLocks } from '../conversations/conversation-locks.ts'
 export type OpenaiOptions = CompatOptions &
   BatchOptions & {
     /** Files that clients upload, and those with results. */
-    store: FileStore & Pick<BatchStore, 'itemLines'>
+    store: FileStore & Pick<BatchStore, 'itemLines' | 'lineBytes'>
     /** Limits on clients that read stored responses as streams. */
     readers: ReaderLimits
     /** Conversations that clients keep here. */
