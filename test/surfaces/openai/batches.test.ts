@@ -225,12 +225,28 @@ test('a form that is not as it must be is refused, and nothing of it is left', a
       { authorization: 'Bearer x', 'content-type': 'multipart/form-data; x=y' },
     ],
   ]
+  const boundary = { authorization: 'Bearer x', 'content-type': 'multipart/form-data; boundary=b' }
+  const nameless =
+    '--b\r\ncontent-disposition: form-data; filename="a"\r\ncontent-type: text/plain\r\n\r\n{}\r\n--b--\r\n'
+  cases.push([nameless, 400, /^the form has a file without a name: the file is the field file/, boundary])
   for (const [body, status, message, headers] of cases) {
     const [got, text] = await send(body, headers)
     assert.equal(got, status, `${message} ${text}`)
     assert.match(text, message)
   }
   assert.deepEqual((await client.files.list()).data, [])
+})
+
+test('a file may have no name of its own', async (t) => {
+  const { server } = await setUp(t)
+  const field = '--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+  const head = '--b\r\ncontent-disposition: form-data; name="file"\r\ncontent-type: application/octet-stream\r\n\r\n'
+  const headers = { authorization: 'Bearer x', 'content-type': 'multipart/form-data; boundary=b' }
+  const body = `${field}${head}{}\r\n--b--\r\n`
+  const answer = await fetch(`${server.url}/v1/files`, { method: 'POST', body, headers })
+  assert.equal(answer.status, 200)
+  const file = FileReply.parse(await answer.json())
+  assert.deepEqual([file.bytes, file.filename], [2, ''])
 })
 
 test('a batch is cancelled, listed, and refused for what is no file for batches', async (t) => {

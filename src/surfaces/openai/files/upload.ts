@@ -22,7 +22,7 @@ type FormFile = AsyncIterable<Uint8Array> & { truncated: boolean }
 
 export type FormPart =
   | { type: 'field'; fieldname: string; value: unknown }
-  | { type: 'file'; fieldname: string; filename: string; file: FormFile }
+  | { type: 'file'; fieldname: string | undefined; filename: string | undefined; file: FormFile }
 
 export type Upload = { store: FileStore; owner: string | null; nowMs: number }
 
@@ -35,10 +35,12 @@ export async function receiveFile(parts: () => AsyncIterable<FormPart>, upload: 
   try {
     for await (const part of whatIsRead(parts)) {
       if (part.type === 'field') setField(fields, part.fieldname, part.value)
+      else if (part.fieldname === undefined)
+        throw new AppError('invalid_request', 'the form has a file without a name: the file is the field file')
       else if (part.fieldname !== 'file')
         throw invalidField(part.fieldname.slice(0, 80), 'cannot be a file: the file is the field file')
       else {
-        name = part.filename.slice(0, 255)
+        name = part.filename?.slice(0, 255) ?? ''
         const facts = { purpose: '', bytes: 0, lines: null, createdAtMs: nowMs, expiresAtMs: null }
         await store.createFile({ id, owner, name, ...facts })
         await storeBytes(store, id, part.file)
