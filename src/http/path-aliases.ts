@@ -4,7 +4,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { clientSurface } from './requested-surface.ts'
 
-const spelling = /^\/(?:v1\/){0,2}((?:chat\/completions|responses|conversations|messages|models)(?:\/.*)?)$/
+const spelling =
+  /^\/(?:v1\/){0,2}((?:chat\/completions|responses|conversations|files|batches|messages|models)(?:\/.*)?)$/
 
 /** Anthropic's SDK means its own sessions, those of managed agents: for it, there is nothing here. */
 const otherSessions = /^\/v1\/sessions(?=\/|$)/
