@@ -300,6 +300,8 @@ export class BatchEngine implements Batches {
     }
     const ended = (await store.batch(batch.id)) ?? batch
     const details = (await this.#api(batch).finish?.(ended)) ?? batch.details
+    // From here on it cannot be cancelled: that would be written after its end.
+    active.batch = { ...ended, status: 'ended' }
     await store.updateBatch(batch.id, { status: 'ended', endedAtMs: now(), details })
   }
 

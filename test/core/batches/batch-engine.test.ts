@@ -279,6 +279,29 @@ test('the items of a key that was revoked are canceled', async () => {
   assert.equal(await scene.status('a'), 'ended')
 })
 
+test('a batch that is cancelled while its end is being stored stays ended', async () => {
+  const store = openMemoryStore()
+  const isEnding = Promise.withResolvers<void>()
+  const mayEnd = Promise.withResolvers<void>()
+  const scene = new Scene({
+    ...store,
+    async updateBatch(id, patch) {
+      await store.updateBatch(id, patch)
+      if (patch.status !== 'ended') return
+      isEnding.resolve()
+      await mayEnd.promise
+    },
+  })
+  await scene.create('a', ['i0'])
+  await scene.call('i0').answer('A')
+  await isEnding.promise
+  const cancelled = await scene.engine.cancel('a')
+  mayEnd.resolve()
+  await settle()
+  assert.deepEqual([cancelled?.status, cancelled?.cancelledAtMs], ['ended', null])
+  assert.equal(await scene.status('a'), 'ended')
+})
+
 test('after close nothing begins, and a new batch is refused', async () => {
   const scene = new Scene()
   await scene.create('a', ids(3))
