@@ -151,6 +151,24 @@ export function describeBatches(open: OpenStore): void {
     assert.deepEqual(await opened.pendingItems('b1', -1, 10), [])
   })
 
+  test('however many results are read, others get their turn meanwhile', async (t) => {
+    const { store } = await open(t)
+    await store.createBatch(newBatch('b1'))
+    await store.addBatchItems('b1', items(0, 320))
+    await store.endItems(
+      'b1',
+      items(0, 320).map(({ position }) => end(position)),
+    )
+    let turns = 0
+    let next = setImmediate(function count() {
+      turns++
+      next = setImmediate(count)
+    })
+    await collect(resultLines(store, 'b1', all))
+    clearImmediate(next)
+    assert.ok(turns >= 10, `${turns} turns`)
+  })
+
   test('results that are deleted while they are read do not end as if they were whole', async (t) => {
     const { store } = await open(t)
     for (const remove of [() => store.deleteBatch('b1'), () => store.eraseLines('b1', all)]) {

@@ -34,7 +34,6 @@ export async function* readItems(lines: AsyncIterable<FileLine>, endpoint: Endpo
   const ids = new Set<string>()
   let page: NewItem[] = []
   for await (const { number, bytes } of lines) {
-    if (bytes !== null && isBlank(bytes)) continue
     const item = readLine(bytes, number, { endpoint, ids })
     if ('code' in item) errors.push(item)
     else page.push(item)
@@ -60,13 +59,11 @@ export async function* readItems(lines: AsyncIterable<FileLine>, endpoint: Endpo
   if (page.length > 0) yield page
 }
 
-const isBlank = (bytes: Buffer) => bytes.every((byte) => byte === 32 || byte === 9 || byte === 13)
-
 /** Takes a byte order mark away, as programs on Windows put it before the first line. */
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function readLine(
-  bytes: Buffer | null,
+  bytes: Uint8Array | null,
   line: number,
   { endpoint, ids }: { endpoint: Endpoint; ids: Set<string> },
 ): NewItem | LineError {
