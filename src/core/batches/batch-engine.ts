@@ -87,7 +87,7 @@ export class BatchEngine implements Batches {
       .catch(() => {})
       .then(async () => {
         for (const { id } of unknown) await store.deleteBatch(id)
-        for (const batch of wanted) this.#begin(batch)
+        for (const { id } of wanted) this.#begin(await this.#stored(id))
       })
       .catch((error: unknown) => this.#warn('batches could not be continued', { reason: String(error) }))
     return wanted.length
@@ -124,13 +124,18 @@ export class BatchEngine implements Batches {
 
   async cancel(id: string): Promise<Batch | null> {
     const { store, now } = this.#options
-    const active = this.#active.find(({ batch }) => batch.id === id)
-    if (active !== undefined && active.batch.status === 'in_progress') {
+    const find = () => this.#active.find(({ batch }) => batch.id === id)
+    // What a former server left may not be continued yet.
+    const found = find()?.batch ?? (await store.batch(id))
+    if (found?.status === 'in_progress') {
       const patch = { status: 'canceling', cancelledAtMs: now() } as const
       await store.updateBatch(id, patch)
-      active.batch = { ...active.batch, ...patch }
-      active.withdraw('canceled')
-      this.#wake()
+      const active = find()
+      if (active?.batch.status === 'in_progress') {
+        active.batch = { ...active.batch, ...patch }
+        active.withdraw('canceled')
+        this.#wake()
+      }
     }
     return store.batch(id)
   }

@@ -279,6 +279,23 @@ test('the items of a key that was revoked are canceled', async () => {
   assert.equal(await scene.status('a'), 'ended')
 })
 
+test('a batch that a former server left can be cancelled before it is continued', async () => {
+  const scene = new Scene()
+  await scene.create('a', ids(3))
+  scene.engine.close()
+  const isClear = Promise.withResolvers<void>()
+  const begun = scene.begun.length
+  const engine = scene.next()
+  await engine.recover(isClear.promise)
+  const cancelled = await engine.cancel('a')
+  assert.deepEqual([cancelled?.status, cancelled?.cancelledAtMs], ['canceling', startMs])
+  isClear.resolve()
+  await settle()
+  assert.equal(scene.begun.length, begun)
+  assert.deepEqual(await scene.lines('a'), ['i0 canceled', 'i1 canceled', 'i2 canceled'])
+  assert.equal(await scene.status('a'), 'ended')
+})
+
 test('a batch that is cancelled while its end is being stored stays ended', async () => {
   const store = openMemoryStore()
   const isEnding = Promise.withResolvers<void>()
