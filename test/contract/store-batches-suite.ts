@@ -1,8 +1,9 @@
 // The part of the Store suite about batches and files. The rest is in store-suite.ts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ItemEnd, NewBatch, StoredFile } from '../../src/core/batches/batches.ts'
+import type { ItemEnd, ItemOutcome, NewBatch, StoredFile } from '../../src/core/batches/batches.ts'
 import { resultLines } from '../../src/core/batches/result-lines.ts'
+import type { Store } from '../../src/core/store.ts'
 import { settle } from '../helpers/hand-clock.ts'
 import { noonMs, type OpenStore } from './store-records.ts'
 
@@ -28,6 +29,12 @@ const file = (id: string, fields: Partial<StoredFile> = {}): StoredFile => ({
   ...{ id, owner: null, name: 'wörds.jsonl', purpose: 'batch', bytes: 0, lines: null },
   ...{ createdAtMs: noonMs, expiresAtMs: null, ...fields },
 })
+
+/** Deletes the file whose content is these lines of b1. */
+async function deleteResults(store: Store, outcomes: readonly ItemOutcome[]): Promise<void> {
+  await store.createFile(file('results', { lines: { batchId: 'b1', outcomes: [...outcomes] } }))
+  await store.deleteFile('results')
+}
 
 async function collect(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   const parts: Uint8Array[] = []
@@ -78,7 +85,7 @@ export function describeBatches(open: OpenStore): void {
     const bytes = 12 * (2 * text.length + 1)
     assert.equal(Buffer.byteLength(await collect(resultLines(store, 'b1', all))), bytes)
     assert.equal(await store.lineBytes('b1', all), bytes)
-    await store.eraseLines('b1', all)
+    await deleteResults(store, all)
     assert.equal(await collect(resultLines(store, 'b1', all)), '')
     await store.deleteBatch('b1')
     assert.equal(await store.batch('b1'), null)
@@ -171,7 +178,7 @@ export function describeBatches(open: OpenStore): void {
 
   test('results that are deleted while they are read do not end as if they were whole', async (t) => {
     const { store } = await open(t)
-    for (const remove of [() => store.deleteBatch('b1'), () => store.eraseLines('b1', all)]) {
+    for (const remove of [() => store.deleteBatch('b1'), () => deleteResults(store, all)]) {
       await store.createBatch(newBatch('b1'))
       await store.addBatchItems('b1', items(0, 100))
       await store.endItems(
@@ -261,9 +268,27 @@ export function describeBatches(open: OpenStore): void {
     await store.createBatch(newBatch('b1'))
     await store.addBatchItems('b1', items(0, 3))
     await store.endItems('b1', [end(0), end(1, 'errored'), end(2)])
-    await store.eraseLines('b1', ['succeeded'])
+    await deleteResults(store, ['succeeded'])
     assert.equal(await collect(resultLines(store, 'b1', all)), `${end(1).line}\n`)
     assert.equal((await store.batch('b1'))?.counts.succeeded, 2)
+  })
+
+  test('what is left of results whose file was being deleted goes as well, and those of a file that has expired', async (t) => {
+    const { store } = await open(t)
+    await store.createBatch(newBatch('b1'))
+    await store.addBatchItems('b1', items(0, 2))
+    await store.endItems('b1', [end(0), end(1, 'errored')])
+    const lines = (outcome: ItemOutcome) => ({ lines: { batchId: 'b1', outcomes: [outcome] } })
+    await store.createFile(file('f1', lines('succeeded')))
+    const isDeleted = store.deleteFile('f1')
+    while ((await store.file('f1')) !== null) await settle()
+    await store.deleteIncompleteFiles()
+    assert.equal(await store.lineBytes('b1', ['succeeded']), 0)
+    await isDeleted
+    await store.createFile(file('f2', { ...lines('errored'), expiresAtMs: noonMs }))
+    await store.prune({ endedBeforeMs: 0, bytesMax: 1e9, nowMs: noonMs })
+    assert.equal(await store.file('f2'), null)
+    assert.equal(await store.lineBytes('b1', ['errored']), 0)
   })
 
   test('expired files and batches that ended 30 days ago are pruned, and nothing else', async (t) => {

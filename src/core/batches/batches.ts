@@ -66,8 +66,6 @@ export interface BatchStore {
   ): Promise<{ position: number; line: string }[]>
   /** How many bytes these lines have together, each with a line break. */
   lineBytes(batchId: string, outcomes: readonly ItemOutcome[]): Promise<number>
-  /** The lines of the items that ended in one of these ways become empty, in small steps. */
-  eraseLines(batchId: string, outcomes: readonly ItemOutcome[]): Promise<void>
   /** With its items and results, in small steps. */
   deleteBatch(id: string): Promise<void>
 }
@@ -107,7 +105,7 @@ export interface FileStore {
   files(query: FileQuery): Promise<StoredFile[]>
   /** At most `limit` pieces after the one with that number, which count from 1, in order. */
   filePieces(id: string, after: number, limit: number): Promise<{ number: number; bytes: Uint8Array }[]>
-  /** Nobody finds it from the beginning on; its bytes go in small steps. */
+  /** Nobody finds it from the beginning on; its content, also if that is lines of a batch, goes in small steps. */
   deleteFile(id: string): Promise<void>
   /** Files that were never completed, or not deleted to the end: the server that was at work on them is gone. */
   deleteIncompleteFiles(): Promise<void>

@@ -32,7 +32,6 @@ export function batchMethods({ reads, writes }: Methods): BatchStore {
   const update = writes(changeBatch, { urgent: true })
   const addSome = writes(addItems)
   const removeItems = writes(removeSomeItems)
-  const eraseSome = writes(eraseSomeLines)
   const removeBatch = writes((prepare, id: string) => void prepare('DELETE FROM batches WHERE id = ?').run(id))
   return {
     createBatch: writes(addBatch, { urgent: true }),
@@ -48,9 +47,6 @@ export function batchMethods({ reads, writes }: Methods): BatchStore {
     endItems: writes(endItems, { urgent: true }),
     itemLines: reads(listLines),
     lineBytes: reads(sumLines),
-    async eraseLines(id, outcomes) {
-      while (await eraseSome(id, outcomes));
-    },
     async deleteBatch(id) {
       await update(id, { status: 'deleting' })
       while (await removeItems(id));
@@ -215,8 +211,8 @@ function sumLines(prepare: Prepare, batchId: string, outcomes: readonly ItemOutc
   return Number(prepare(sql).get(batchId)?.bytes)
 }
 
-/** True if there may be more. */
-function eraseSomeLines(prepare: Prepare, batchId: string, outcomes: readonly ItemOutcome[]): boolean {
+/** The lines of the items that ended in one of these ways become empty. True if there may be more. */
+export function eraseSomeLines(prepare: Prepare, batchId: string, outcomes: readonly ItemOutcome[]): boolean {
   const where = `WHERE batch = ${pkOf} AND line IS NOT NULL AND ${oneOf(outcomes)}`
   const sql = `SELECT position, octet_length(line) AS bytes FROM batch_items ${where} LIMIT ?`
   const found = take(prepare(sql).iterate(batchId, stepSize), freedBytes)

@@ -1,7 +1,7 @@
 // Deletes batches and files whose time is over, in small steps (see prune.ts).
 import type { Prepare } from '../database.ts'
 import { removeSomeItems } from './batch-table.ts'
-import { removeSomePieces } from './file-table.ts'
+import { removeSomeContent } from './file-table.ts'
 
 /** How long the results of a batch are kept, in milliseconds: as long as OpenAI keeps them, a day longer than Anthropic. */
 const batchLifeMs = 30 * 86_400_000
@@ -19,6 +19,6 @@ export function removeExpired(prepare: Prepare, nowMs: number): boolean {
   const file = prepare('SELECT id FROM files WHERE expires_at_ms <= ? LIMIT 1').get(nowMs)
   if (file === undefined) return false
   const id = String(file.id)
-  if (!removeSomePieces(prepare, id)) prepare('DELETE FROM files WHERE id = ?').run(id)
+  if (!removeSomeContent(prepare, id)) prepare('DELETE FROM files WHERE id = ?').run(id)
   return true
 }

@@ -3,20 +3,21 @@ import type { FileQuery, FileStore, StoredFile } from '../../core/batches/batche
 import { insertRow } from '../changes.ts'
 import type { Methods, Prepare } from '../database.ts'
 import type { Row } from '../rows.ts'
+import { eraseSomeLines } from './batch-table.ts'
 import { checkCount, checkRoom } from './stored-bytes.ts'
 
 export function fileMethods({ reads, writes }: Methods): FileStore {
   const hide = writes((prepare, id: string) => void prepare('UPDATE files SET is_complete = 0 WHERE id = ?').run(id), {
     urgent: true,
   })
-  const removePieces = writes(removeSomePieces)
+  const removeSome = writes(removeSomeContent)
   const remove = writes((prepare, id: string) => void prepare('DELETE FROM files WHERE id = ?').run(id), {
     urgent: true,
   })
   const incomplete = reads((prepare) => prepare('SELECT id FROM files WHERE is_complete = 0').all())
   const deleteFile = async (id: string) => {
     await hide(id)
-    while (await removePieces(id));
+    while (await removeSome(id));
     await remove(id)
   }
   return {
@@ -108,8 +109,15 @@ function listPieces(prepare: Prepare, id: string, after: number, limit: number) 
     .map(({ number, bytes }) => ({ number: Number(number), bytes: bytes as Uint8Array }))
 }
 
-/** True if there may be more. */
-export function removeSomePieces(prepare: Prepare, id: string): boolean {
+/** Its bytes, or the lines that are its content. True if there may be more. */
+export function removeSomeContent(prepare: Prepare, id: string): boolean {
+  const json = prepare('SELECT lines_json FROM files WHERE id = ?').get(id)?.lines_json
+  if (typeof json !== 'string') return removeSomePieces(prepare, id)
+  const { batchId, outcomes } = JSON.parse(json)
+  return eraseSomeLines(prepare, batchId, outcomes)
+}
+
+function removeSomePieces(prepare: Prepare, id: string): boolean {
   const file = '(SELECT pk FROM files WHERE id = ?)'
   const some = `SELECT number FROM file_pieces WHERE file = ${file} LIMIT 4`
   return (

@@ -78,9 +78,8 @@ export const fileRoutes: RouteTable<OpenaiOptions> = {
       mayBeEmpty: true,
       answers: { 200: { about: 'Deleted.', json: 'OpenAIFileDeleted' } },
       async handler(options, request): Promise<FileDeleted> {
-        const { id, lines } = await find(options, request)
+        const { id } = await find(options, request)
         await options.store.deleteFile(id)
-        if (lines !== null) await options.batchStore.eraseLines(lines.batchId, lines.outcomes)
         return { id, object: 'file', deleted: true }
       },
     },
