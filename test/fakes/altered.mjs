@@ -31,6 +31,9 @@ const answers = {
   // Claims it as the real one does: a second time there is nothing left.
   'rewind-lies-well': ({ subtype }) =>
     subtype === 'rewind_conversation' ? (++rewinds % 2 === 1 ? rewound : notFound) : undefined,
+  // Always has a reason not to.
+  'rewind-refused': ({ subtype }) =>
+    subtype === 'rewind_conversation' ? { rewound: false, reason: 'turn_running' } : undefined,
   // Accepts a setting without applying it.
   'prompt-ignored': ({ settings }) => (settings?.agent === undefined ? undefined : {}),
   'model-ignored': ({ settings }) => (settings?.model === undefined ? undefined : {}),

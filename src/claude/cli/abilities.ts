@@ -31,6 +31,16 @@ export class AbilityFailed extends Error {
   }
 }
 
+/** A process would not use an ability now. Others of its executable may, unless it happens again and again. */
+export class AbilityRefused extends Error {
+  readonly ability: AbilityName
+
+  constructor(ability: AbilityName, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.ability = ability
+  }
+}
+
 /** `state` is the stamp of its file, which may be a wrapper: then only the version tells which one it starts. */
 export type ExecutableId = { state: string; version: string }
 

@@ -121,7 +121,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
     },
   }
   return new Pool(
-    { ...defaultPoolLimits, loadedMin, warm: 0, maxProcesses: 2, queueLimit: 9, keepAliveMs: 600_000 },
+    { ...defaultPoolLimits, loadedMin, warm: 0, maxProcesses: 2, queueLimit: 9, keepAliveMs: 600_000, refusalsMax: 1 },
     {
       ...context,
       spawn: workerSpawner({ ...context, registry, limits, nice }),

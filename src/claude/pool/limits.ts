@@ -24,6 +24,8 @@ export type PoolLimits = {
   recentMs: number
   /** A process reads a history of at least so many messages from a file; see long-histories.ts. */
   loadedMin: number
+  /** An ability that processes refuse so many times in a row is given up. */
+  refusalsMax: number
   /** A reused process is replaced after so many requests, or above so many bytes. */
   requestsMax: number
   residentBytesMax: number
@@ -36,6 +38,7 @@ export const defaultPoolLimits = {
   recentMs: 3_600_000,
   // As many are handed over in the time of a start.
   loadedMin: 250,
+  refusalsMax: 3,
   requestsMax: 150,
   residentBytesMax: 350 * 1024 * 1024,
 } satisfies Partial<PoolLimits>

@@ -7,7 +7,7 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from '../../core/events.ts'
 import { AppError, shuttingDown } from '../../errors.ts'
-import { type AbilityBook, AbilityFailed } from '../cli/abilities.ts'
+import { type AbilityBook, AbilityFailed, type AbilityName, AbilityRefused } from '../cli/abilities.ts'
 import { type Turn, toTurn } from '../cli/profile.ts'
 import { readSettingsState } from '../cli/settings-fingerprint.ts'
 import type { PlanLimits } from '../process/plan-limits.ts'
@@ -54,6 +54,8 @@ export class Pool implements Agent {
   readonly #longHistories: LongHistories
   /** By owner: runs that were admitted and have no process yet, from the first look at their request on. */
   readonly #admitted = new Map<string | null, number>()
+  /** How many times in a row processes would not use an ability. */
+  readonly #refusals = new Map<AbilityName, number>()
   #closing: Promise<void> | null = null
 
   constructor(limits: PoolLimits, context: PoolContext) {
@@ -147,6 +149,7 @@ export class Pool implements Agent {
       if (found === null || worker === null) continue
       await this.#checkMayBegin(request, worker)
       const isHolder = holdsConversation(worker.conversation, request, turn)
+      const isUsedAgain = !isHolder && worker.conversation !== null
       const prepared = isHolder
         ? worker.continueConversation(turn)
         : worker.startConversation(found.turn, newSessionId(worker, found.turn, request))
@@ -159,7 +162,10 @@ export class Pool implements Agent {
         },
       )
       try {
-        if (await orAbort(isReady, signal)) return worker
+        if (await orAbort(isReady, signal)) {
+          if (isUsedAgain) this.#refusals.clear()
+          return worker
+        }
       } catch (error) {
         // The process is free once it is ready.
         void isReady.then(() => this.#release(worker))
@@ -242,9 +248,17 @@ export class Pool implements Agent {
     const { onWarning, abilities } = this.#context
     onWarning('a CLI process could not be used again', { reason: String(error) })
     void worker.retire()
-    if (!(error instanceof AbilityFailed) || !abilities.of(worker.claude)[error.ability]) return 'nothing new'
-    abilities.lose(worker.claude, error)
+    const failed = error instanceof AbilityRefused ? this.#afterRefusal(error) : error
+    if (!(failed instanceof AbilityFailed) || !abilities.of(worker.claude)[failed.ability]) return 'nothing new'
+    abilities.lose(worker.claude, failed)
     return 'learned'
+  }
+
+  /** The failure that a refusal amounts to; null as long as it may be about this one process. */
+  #afterRefusal({ ability, message }: AbilityRefused): AbilityFailed | null {
+    const count = (this.#refusals.get(ability) ?? 0) + 1
+    this.#refusals.set(ability, count)
+    return count < this.#limits.refusalsMax ? null : new AbilityFailed(ability, message)
   }
 
   #release(worker: PoolWorker): void {

@@ -13,7 +13,7 @@ import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { isObject } from '../../platform/json.ts'
 import { secretValues } from '../../platform/redact.ts'
-import { AbilityFailed } from '../cli/abilities.ts'
+import { AbilityFailed, AbilityRefused } from '../cli/abilities.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
 import { processFailure } from '../cli/errors-from-sdk.ts'
 import { fixedEnvironment, plainEnvironment } from '../cli/plain-mode-options.ts'
@@ -326,7 +326,8 @@ export class Worker {
     // Sent together: the second is answered in about a millisecond, and can only succeed if the first one did nothing.
     const answers = Promise.all([this.#control.rewind(target), this.#control.rewind(target)])
     const [{ rewound, reason }, again] = await this.#using('rewind', answers)
-    if (rewound !== true) throw new Error(`the CLI did not rewind the conversation: ${String(reason)}`)
+    if (rewound !== true)
+      throw new AbilityRefused('rewind', `the CLI did not rewind the conversation: ${String(reason)}`)
     if (again.rewound !== false)
       throw new AbilityFailed('rewind', 'the CLI says that it rewound the conversation, and did not')
     this.#conversation = null

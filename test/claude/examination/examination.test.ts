@@ -28,6 +28,7 @@ const no = 'not_available'
 /** Changes that cost speed, and nothing else; several are joined with a plus sign. */
 const slower: Row[] = [
   ['rewind-lies-well', { reuse_processes: no }],
+  ['rewind-refused', { reuse_processes: no }],
   ['rewind-partial', { reuse_processes: no }],
   ['thinking-stays', { switch_model_options: no }],
   ['prompt-sticks', { switch_system_prompts: no }],

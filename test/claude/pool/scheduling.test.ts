@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { AbilityFailed, allAbilities } from '../../../src/claude/cli/abilities.ts'
+import { AbilityFailed, AbilityRefused, allAbilities } from '../../../src/claude/cli/abilities.ts'
 import { SilentProcess } from '../../../src/claude/cli/errors-from-sdk.ts'
 import { ClaudeReplaced } from '../../../src/claude/pool/spawn-worker.ts'
 import { TranscriptWriter } from '../../../src/claude/sessions/transcript.ts'
@@ -682,6 +682,24 @@ test('a process that cannot be prepared is ended, and the run gets another', asy
   await reply('two')
   assertSucceeded(second)
   assert.deepEqual(abilities(), allAbilities)
+})
+
+test('an ability that processes refuse again and again is given up, unless one of them uses it in between', async (t) => {
+  const { run, reply, spawner, abilities } = openPool(t, { limits: { refusalsMax: 2 } })
+  const converse = async (prompt: string, isRefused: boolean) => {
+    const worker = spawner.workers.at(-1)
+    if (worker && isRefused) worker.refusal = new AbilityRefused('rewind', 'it would not')
+    const pending = await run(prompt)
+    await reply(prompt)
+    assertSucceeded(pending)
+  }
+  await converse('one', false)
+  await converse('two', true)
+  await converse('three', false)
+  await converse('four', true)
+  assert.deepEqual(abilities(), allAbilities)
+  await converse('five', true)
+  assert.deepEqual(abilities(), { ...allAbilities, rewind: false })
 })
 
 test('a spare that does not answer is ended, and says nothing about what the others can do', async (t) => {
