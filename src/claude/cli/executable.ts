@@ -5,6 +5,7 @@ import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, loadavg } from 'node:os'
 import { delimiter, isAbsolute, join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { AppError } from '../../errors.ts'
 import { shellWord } from '../../platform/installation.ts'
 import { configFolder, type Environment } from '../sessions/config-folder.ts'
@@ -45,7 +46,7 @@ export class UnusableClaude extends AppError {
   }
 }
 
-/** `state` shows whether the file is still the one whose version was read; see file-stamp.ts. */
+/** `state` is that of the file before its version was read: it shows whether it is still the same; see file-stamp.ts. */
 export type Claude = { path: string; version: string; origin: 'chosen' | 'path' | 'sdk'; state: string }
 
 export type Login = { loggedIn: boolean; method: string }
@@ -63,17 +64,20 @@ const retryMs = 30_000
 /** How long the version of one whose file is unchanged stays valid, in milliseconds: a wrapper may start another one. */
 const versionFreshMs = 300_000
 
-/** How often the search path is looked at while nothing on it is in use, in milliseconds. */
+/** How often the search path is looked at, in milliseconds. */
 const lookMs = 1_000
 
 /** What a program is run in. `signal`: ends it. */
 type Surroundings = { environment: Environment; signal: AbortSignal }
 
-/** The line with the version: it may come after notices, and with the name of the program. */
+/** From the line with the name of the program, or with nothing else, or the first one: notices may stand around it. */
 function versionIn(output: string): string | undefined {
-  const lines = output.split('\n').map((line) => line.trim())
-  const line = lines.find((each) => each.includes('(Claude Code)')) ?? lines[0] ?? ''
-  return /^v?(\d+\.\d+\.\d+\S*)/.exec(line)?.[1]
+  const lines = stripVTControlCharacters(output)
+    .split('\n')
+    .map((line) => line.trim())
+  const found = (pattern: RegExp) => lines.map((line) => pattern.exec(line)?.[1]).find((each) => each !== undefined)
+  const first = /^v?(\d+\.\d+\.\d+\S*)/.exec(lines[0] ?? '')?.[1]
+  return found(/^v?(\d+\.\d+\.\d+\S*) \(Claude Code\)/) ?? found(/^v?(\d+\.\d+\.\d+\S*)$/) ?? first
 }
 
 async function readVersion(path: string, { environment, signal }: Surroundings): Promise<string> {
@@ -136,7 +140,7 @@ function usesMusl(): boolean {
 const howToInstall = 'Install it with `npm install -g @anthropic-ai/claude-code`, or set its path with --claude-bin.'
 
 /** `passedOver`: why the one on the search path is not used, although there is one; null if it is, or there is none. */
-type Found = Omit<Claude, 'state'> & { passedOver: string | null }
+type Found = Claude & { passedOver: string | null }
 
 type Choice = Surroundings & { chosen: string | null } & Pick<Required<ExecutableOptions>, 'roots' | 'defectOf'>
 
@@ -146,16 +150,18 @@ async function choose(choice: Choice): Promise<Found> {
   const onPath = findOnPath(programName, environment)
   if (onPath === null) return chooseShipped(null, choice)
   refuseUnsafe(onPath, roots)
+  const state = fileStamp(onPath)
   const version = await readVersion(onPath, choice).catch(toError)
-  const why = version instanceof Error ? version.message : whyNot({ path: onPath, version }, choice)
-  if (typeof version === 'string' && why === null) return { path: onPath, version, origin: 'path', passedOver: null }
+  const why = version instanceof Error ? version.message : whyNot({ state, version }, choice)
+  if (typeof version === 'string' && why === null)
+    return { path: onPath, version, state, origin: 'path', passedOver: null }
   return chooseShipped(`${onPath}: ${why}`, choice)
 }
 
 /** Why one that can be run is not used; null if it is. */
-function whyNot({ path, version }: { path: string; version: string }, { defectOf }: Choice): string | null {
-  if (compareVersions(version, oldestVersion) < 0) return `version ${version} is too old`
-  return defectOf({ state: fileStamp(path), version })
+function whyNot(claude: ExecutableId, { defectOf }: Choice): string | null {
+  if (compareVersions(claude.version, oldestVersion) < 0) return `version ${claude.version} is too old`
+  return defectOf(claude)
 }
 
 async function chooseShipped(passedOver: string | null, choice: Choice): Promise<Found> {
@@ -165,7 +171,8 @@ async function chooseShipped(passedOver: string | null, choice: Choice): Promise
   }
   if (shipped === null) throw new UnusableClaude({ kind: 'missing' }, `The claude CLI was not found. ${howToInstall}`)
   refuseUnsafe(shipped, choice.roots)
-  return { path: shipped, version: await versionOrError(shipped, choice), origin: 'sdk', passedOver }
+  const state = fileStamp(shipped)
+  return { path: shipped, version: await versionOrError(shipped, choice), state, origin: 'sdk', passedOver }
 }
 
 const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
@@ -187,9 +194,10 @@ async function chooseNamed(chosen: string, choice: Choice): Promise<Found> {
   if (!isProgram(path))
     throw new UnusableClaude({ kind: 'missing' }, `${whyNoProgram(path)}: correct --claude-bin, or leave it out.`)
   refuseUnsafe(path, roots)
+  const state = fileStamp(path)
   const version = await versionOrError(path, choice)
-  const why = whyNot({ path, version }, choice)
-  if (why === null) return { path, version, origin: 'chosen', passedOver: null }
+  const why = whyNot({ state, version }, choice)
+  if (why === null) return { path, version, state, origin: 'chosen', passedOver: null }
   if (compareVersions(version, oldestVersion) >= 0) return chooseShipped(`${path}: ${why}`, choice)
   throw new UnusableClaude(
     { kind: 'too_old', path, version },
@@ -301,8 +309,7 @@ export class Executable {
     const before = this.#found
     try {
       const lookedAt = this.#lookAtPath(0)
-      const { passedOver, ...found } = await choose({ chosen: this.#chosen, ...this.#surroundings, ...this.#options })
-      const claude = { ...found, state: fileStamp(found.path) }
+      const { passedOver, ...claude } = await choose({ chosen: this.#chosen, ...this.#surroundings, ...this.#options })
       this.#found = claude
       this.#passedOver = passedOver
       this.#note(before, claude, passedOver)
@@ -327,10 +334,11 @@ export class Executable {
     return this.#stateOf(this.#found && { ...this.#found, state: fileStamp(this.#found.path) }, null)
   }
 
-  /** While the wanted one is not in use, it depends on what has become of that, too. */
+  /** It depends on what would be found now, too: the wanted one may have come, or one in an earlier folder of the search path. */
   #stateOf(claude: Claude | null, lookedAt: string | null): string {
-    if (claude !== null && claude.origin !== 'sdk') return `${claude.state} ${this.#options.defectOf(claude) ?? ''}`
-    return `${claude?.state} ${lookedAt ?? this.#lookAtPath(this.#options.lookMs)}`
+    const wanted = lookedAt ?? this.#lookAtPath(this.#options.lookMs)
+    if (claude === null || claude.origin === 'sdk') return `${claude?.state} ${wanted}`
+    return `${claude.state} ${wanted} ${this.#options.defectOf(claude) ?? ''}`
   }
 
   /** The state of what would be found, at most `ageMs` milliseconds old. */

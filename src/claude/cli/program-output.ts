@@ -11,6 +11,9 @@ const neutralFolder = parse(process.cwd()).root
 
 const outputCharsMax = 64 * 1024
 
+/** How long the last words of a program that has ended are waited for, in milliseconds. */
+const lastWordsMs = 500
+
 export type ProgramOptions = {
   environment: Record<string, string | undefined>
   timeoutMs: number
@@ -20,7 +23,7 @@ export type ProgramOptions = {
 export type ProgramOutput = { stdout: string; code: number | null }
 
 /**
- * Resolves when the program has ended. One that takes longer than `timeoutMs`, or is not wanted any more (`signal`), is killed, with what
+ * Resolves when the program has ended, whatever it leaves running. One that takes longer than `timeoutMs`, or is not wanted any more (`signal`), is killed, with what
  * it has started in its process group, and is not waited for: what it leaves behind may hold its output open.
  */
 export function programOutput(
@@ -55,17 +58,24 @@ export function programOutput(
     const timer = setTimeout(late, timeoutMs)
     signal?.addEventListener('abort', onAbort, { once: true })
     if (signal?.aborted) onAbort()
+    let lastWords: NodeJS.Timeout | undefined
     const settle = () => {
       clearTimeout(timer)
+      clearTimeout(lastWords)
       signal?.removeEventListener('abort', onAbort)
     }
     child.once('error', (error) => {
       settle()
       reject(error)
     })
-    child.once('close', (code) => {
+    const end = (code: number | null) => {
       settle()
+      child.stdout.destroy()
       resolve({ stdout, code })
+    }
+    child.once('close', end)
+    child.once('exit', (code) => {
+      lastWords = setTimeout(() => end(code), lastWordsMs)
     })
   })
 }

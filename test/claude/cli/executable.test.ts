@@ -141,6 +141,9 @@ const notices: [title: string, answer: string][] = [
   ['a notice before it', `A new version is available.\nRun claude update.\n${newer} (Claude Code)`],
   ['a notice after it', `${newer} (Claude Code)\nA new version is available.`],
   ['a v', `v${newer} (Claude Code)`],
+  ['a notice that names the program', `2.99.9 of claude (Claude Code) is available.\n${newer} (Claude Code)`],
+  ['a notice, and nothing but the version', `A new version is available.\n${newer}`],
+  ['colors', `\u001b[1m${newer}\u001b[22m (Claude Code)`],
 ]
 for (const [title, answer] of notices) {
   test(`the line with the version is found: ${title}`, onPosix, async (t) => {
@@ -170,6 +173,40 @@ test('a claude that hangs is killed for good, and not tried again at once', onPo
   // Another file is tried at once.
   makeClaude(scene, 'two')
   assert.equal((await executable.claude()).version, newer)
+})
+
+test('what a claude leaves running does not hold its version up', onPosix, async (t) => {
+  const scene = setUp(t)
+  const path = makeHanging(scene, 'two')
+  const pidFile = join(scene.folders.root, 'left')
+  writeFileSync(path, `#!/bin/sh\nsleep 300 &\necho $! > ${pidFile}\necho '${newer} (Claude Code)'\n`)
+  const { version } = await new Executable(path, scene.environment).claude()
+  process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL')
+  assert.equal(version, newer)
+})
+
+test('a claude that is replaced while it says its version is asked again', onPosix, async (t) => {
+  const scene = setUp(t)
+  const path = makeClaude(scene, 'two')
+  const next = makeClaude(scene, 'next', '2.99.1 (Claude Code)')
+  writeFileSync(path, `#!/bin/sh\nmv '${next}' '${path}'\necho '${newer} (Claude Code)'\n`)
+  const executable = new Executable(null, scene.environment)
+  await executable.claude()
+  assert.equal((await executable.claude()).version, '2.99.1')
+})
+
+test('a claude that is installed in an earlier folder of the search path is used from then on', onPosix, async (t) => {
+  const scene = setUp(t)
+  const changes: string[] = []
+  const onChange = ({ from, to }: ClaudeChange) => void changes.push(`${from?.path} > ${to?.path}`)
+  const executable = new Executable(null, scene.environment, { lookMs: 0, onChange })
+  const later = makeClaude(scene, 'two')
+  assert.equal((await executable.claude()).path, later)
+  const earlier = makeClaude(scene, 'one')
+  assert.equal((await executable.claude()).path, earlier)
+  rmSync(earlier)
+  assert.equal((await executable.claude()).path, later)
+  assert.deepEqual(changes, [`${later} > ${earlier}`, `${earlier} > ${later}`])
 })
 
 test('a claude that hangs is killed when it is not wanted any more', onPosix, async (t) => {
