@@ -68,6 +68,9 @@ const requests = {
   },
 }
 
+const unanswered = [...changes].flatMap((name) =>
+  name.startsWith('unanswered:') ? [name.slice('unanswered:'.length)] : [],
+)
 const unknown = [...changes].flatMap((name) => (name.startsWith('unknown:') ? [name.slice('unknown:'.length)] : []))
 
 /** What becomes of a line on its way to the CLI; null drops it. */
@@ -148,6 +151,7 @@ child.stdin.on('error', () => {})
 const reply = (response) => process.stdout.write(`${JSON.stringify({ type: 'control_response', response })}\n`)
 
 function answerHere({ request_id, request }) {
+  if (unanswered.includes(request.subtype)) return true
   if (unknown.includes(request.subtype)) {
     const error = `Unsupported control request subtype: ${request.subtype}`
     reply({ subtype: 'error', request_id, error, error_code: 'unsupported_request' })

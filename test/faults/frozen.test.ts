@@ -1,11 +1,13 @@
 // Processes that freeze: stopped by a signal at each point of their life, so that they neither answer nor end. A request gets its answer
 // from another process, or a timeout in time; no process is lost to the pool, and the server can be closed.
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ChatEvent } from '../../src/surfaces/native/reply-schemas.ts'
 import { chat, chatError, openStream, post, readChatEvents } from '../helpers/client.ts'
 import { test, testIf } from '../helpers/extended.ts'
-import { startTestServer, step, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
+import { makeFolders, startTestServer, step, type TestServer, type TestServerOptions } from '../helpers/test-server.ts'
 import { processesIn, until } from './killed-scene.ts'
 
 const limits = { controlMs: 1500, pingAfterMs: 0 }
@@ -107,6 +109,20 @@ test('a process that answers no request between its turns is ended, and the run 
   await chat(server, { ...plain, prompt: 'another' })
   await gone(server, pids)
   await chat(server, { ...plain, prompt: 'the same', session_id: first.session_id })
+})
+
+test('a process that ignores one request is not taken for a frozen one', async (t) => {
+  const folders = makeFolders(t)
+  writeFileSync(join(folders.home, 'altered.json'), '["unanswered:mcp_status"]')
+  const server = await startTestServer(t, { folders, fake: 'altered', processLimits: limits })
+  await chat(server, { ...plain, prompt: 'first' })
+  const pids = processesIn(folders).map(({ pid }) => pid)
+  await chat(server, { ...plain, prompt: 'another' })
+  await chat(server, { ...plain, prompt: 'a third' })
+  assert.deepEqual(
+    processesIn(folders).map(({ pid }) => pid),
+    pids,
+  )
 })
 
 test('a run that is cancelled while its process is frozen ends at once', async (t) => {

@@ -25,11 +25,15 @@ export class Control {
     this.#context = context
   }
 
-  /** Resolves when the process has answered anything at all. 2 ms were measured. */
+  /** Resolves when the process has answered anything at all, of two things: another CLI may ignore one of them. 2 ms were measured. */
   async ping(): Promise<void> {
-    await this.#bounded('mcp_status', this.#query.mcpServerStatus()).catch((error) => {
-      if (error instanceof SilentProcess) throw error
-    })
+    const answered = [this.#query.mcpServerStatus(), this.#request({ subtype: 'get_settings' })].map((answer) =>
+      answer.then(
+        () => {},
+        () => {},
+      ),
+    )
+    await this.#bounded('mcp_status', Promise.race(answered))
   }
 
   /** What the process uses, merged from all its sources; nothing if it cannot say. Not in the SDK. */
@@ -67,12 +71,16 @@ export class Control {
 
   /** A request that the SDK has no method for. */
   async #send(request: { subtype: string; [field: string]: unknown }): Promise<Record<string, unknown>> {
+    const answer = await this.#bounded(request.subtype, this.#request(request))
+    return answer.response ?? {}
+  }
+
+  async #request(request: { subtype: string }): Promise<{ response?: Record<string, unknown> }> {
     const raw = this.#query as Query & {
       request?: (request: unknown) => Promise<{ response?: Record<string, unknown> }>
     }
     if (raw.request === undefined) throw new Error('this SDK has no way to send control requests')
-    const answer = await this.#bounded(request.subtype, raw.request(request))
-    return answer.response ?? {}
+    return raw.request(request)
   }
 
   async #bounded<T>(name: string, answer: Promise<T>): Promise<T> {
