@@ -82,7 +82,7 @@ const count = (value: unknown) => (typeof value === 'number' && value > 0 ? valu
  * an id, also as Bedrock or Vertex spell it, not an alias. Null if the price is not known. The usage of several requests
  * may be passed as one; only for a model with other prices for long prompts is the estimate then too high.
  */
-export function estimateCost(model: string, usage: object): number | null {
+export function estimateCost(model: string, usage: unknown): number | null {
   const known = pricesOf(model)
   const fields = fieldsOf(usage)
   // Fast answers have prices of their own.

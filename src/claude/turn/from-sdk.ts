@@ -326,7 +326,7 @@ export class TurnTranslator {
       durationMs: result.duration_ms,
       usage: toUsage(result.usage),
       ...turnCost(result, this.#model),
-      permissionDenials: result.permission_denials.map((denial) => ({
+      permissionDenials: (result.permission_denials ?? []).map((denial) => ({
         toolName: denial.tool_name,
         toolId: denial.tool_use_id,
         input: denial.tool_input,

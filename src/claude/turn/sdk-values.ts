@@ -2,12 +2,13 @@
 // from-sdk.ts.
 import type { SDKAssistantMessage, SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk'
 import type { RunEnd, RunEvent, Usage } from '../../core/events.ts'
+import { fieldsOf, isObject } from '../../platform/json.ts'
 import { estimateCost } from '../sessions/prices.ts'
 
 type ContentBlock = SDKAssistantMessage['message']['content'][number]
 
 /** A field of results that the SDK's types leave out. */
-type PerTurnFigures = { model_usage_since_last_result?: Record<string, { costUSD?: number }> }
+type PerTurnFigures = { model_usage_since_last_result?: unknown }
 
 type ThinkingBlock = Extract<ContentBlock, { type: 'thinking' | 'redacted_thinking' }>
 
@@ -30,8 +31,9 @@ export function plainText(content: unknown): string {
     .join('\n')
 }
 
-export function toUsage(usage: object): Usage {
-  const raw = usage as Record<string, unknown>
+/** Another CLI may leave it out. */
+export function toUsage(usage: unknown): Usage {
+  const raw = fieldsOf(usage)
   const count = (name: string) => (typeof raw[name] === 'number' ? raw[name] : 0)
   return {
     inputTokens: count('input_tokens'),
@@ -42,14 +44,17 @@ export function toUsage(usage: object): Usage {
   }
 }
 
+/** What has another form counts as not reported: budgets count it. */
+const isCost = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0
+
 /**
  * What this turn cost; the result's own total counts everything since the process or the session started. A CLI that does not report it
  * reports the usage: at list prices, that is an estimate.
  */
 export function turnCost(result: SDKResultMessage, model: string): Pick<RunEnd, 'costUsd' | 'costIsEstimated'> {
   const perModel = (result as SDKResultMessage & PerTurnFigures).model_usage_since_last_result
-  if (perModel !== undefined)
-    return { costUsd: Object.values(perModel).reduce((sum, { costUSD = 0 }) => sum + costUSD, 0) }
+  const costs = isObject(perModel) ? Object.values(perModel).map((each) => fieldsOf(each).costUSD) : null
+  if (costs?.every(isCost)) return { costUsd: costs.reduce((sum, cost) => sum + cost, 0) }
   const costUsd = estimateCost(model, result.usage)
   return costUsd === null ? { costUsd } : { costUsd, costIsEstimated: true }
 }

@@ -393,6 +393,29 @@ test('a cost that the CLI does not report is estimated from the usage, and marke
   assert.equal(estimated.costIsEstimated, true)
 })
 
+for (const costUSD of ['0.5', -0.5, null, undefined]) {
+  test(`a cost of ${JSON.stringify(costUSD)} counts as one that is not reported`, () => {
+    const odd = messagesOf('text').map((message) =>
+      message.type === 'result' ? { ...message, model_usage_since_last_result: { 'claude-x': { costUSD } } } : message,
+    )
+    const end = translate(odd).at(-1)
+    const estimated = translate(withoutCost(messagesOf('text'))).at(-1)
+    assert.ok(end?.type === 'run-end' && estimated?.type === 'run-end')
+    assert.deepEqual([end.costUsd, end.costIsEstimated], [estimated.costUsd, true])
+  })
+}
+
+test('a result without usage and denials is one with none of them', () => {
+  const bare = messagesOf('text').map((message) => {
+    if (message.type !== 'result') return message
+    const { usage: _, permission_denials: __, ...rest } = message
+    return rest as SDKMessage
+  })
+  const end = translate(bare).at(-1)
+  assert.ok(end?.type === 'run-end')
+  assert.deepEqual([end.error, end.usage.outputTokens, end.permissionDenials], [null, 0, []])
+})
+
 test('the cost of a model without a known price is unknown', () => {
   const other = withoutCost(messagesOf('text')).map((message) => {
     const json = JSON.stringify(message).replaceAll(/claude-[a-z]+-[\d-]+\d/g, 'claude-nobody-9')
