@@ -103,6 +103,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const executable = new Executable(config.claudeBin, environment, {
     roots: config.cwdRoots ?? [],
     defectOf: (claude) => examinations.defectOf(claude),
+    versionOf: (claude) => examinations.versionOf(claude),
     onChange: (change) => {
       logChange(log)(change)
       if (change.to !== null) void examinations.examine(change.to)

@@ -108,6 +108,11 @@ const fromCli = {
   'no-cost': (line) => {
     for (const field of ['model_usage_since_last_result', 'total_cost_usd', 'modelUsage']) delete line[field]
   },
+  // It is not the version that it says it is.
+  'other-version': (line) => {
+    const answer = line.response?.response
+    if (answer?.claude_code_version !== undefined) answer.claude_code_version = '9.9.9'
+  },
   'models-rubbish': (line) => {
     if (line.response?.response?.models !== undefined) line.response.response.models = [null, 3, { value: 7 }]
   },

@@ -44,6 +44,9 @@ export class AbilityRefused extends Error {
 /** `state` is the stamp of its file, which may be a wrapper: then only the version tells which one it starts. */
 export type ExecutableId = { state: string; version: string }
 
+/** The executable was replaced after its version was read, or given up: find out again which one to use. */
+export class ClaudeReplaced extends Error {}
+
 /** Which abilities are used with an executable. */
 export type AbilityBook = {
   of(claude: ExecutableId): Abilities
@@ -51,6 +54,8 @@ export type AbilityBook = {
   lose(claude: ExecutableId, failed: AbilityFailed): void
   /** Notes that a process of the executable was not what it should be, in a way that nothing makes up for. */
   addDefect(claude: ExecutableId, reason: string): void
+  /** Notes the version that a process of it has reported, if that is another: its file starts another program by now. */
+  noteVersion(claude: ExecutableId, reported: string): void
   /** Why the executable is not used; null if it is. */
   defectOf(claude: ExecutableId): string | null
 }

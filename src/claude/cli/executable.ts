@@ -232,6 +232,8 @@ export type ExecutableOptions = {
   onChange?: (change: ClaudeChange) => void
   /** Why an executable must not be used; null if it may be. */
   defectOf?: (claude: ExecutableId) => string | null
+  /** The version that a process of it has reported, if that is another one: a wrapper starts another program by now. */
+  versionOf?: (claude: ExecutableId) => string | null
   lookMs?: number
 }
 
@@ -252,7 +254,7 @@ export class Executable {
   constructor(chosen: string | null, environment: Environment, options: ExecutableOptions = {}) {
     this.#chosen = chosen
     this.#environment = environment
-    this.#options = { roots: [], onChange: () => {}, defectOf: () => null, lookMs, ...options }
+    this.#options = { roots: [], onChange: () => {}, defectOf: () => null, versionOf: () => null, lookMs, ...options }
     this.#claude = new CachedValue({
       compute: () => this.#choose(),
       stateNow: () => this.#stateNow(),
@@ -338,7 +340,8 @@ export class Executable {
   #stateOf(claude: Claude | null, lookedAt: string | null): string {
     const wanted = lookedAt ?? this.#lookAtPath(this.#options.lookMs)
     if (claude === null || claude.origin === 'sdk') return `${claude?.state} ${wanted}`
-    return `${claude.state} ${wanted} ${this.#options.defectOf(claude) ?? ''}`
+    const { defectOf, versionOf } = this.#options
+    return `${claude.state} ${wanted} ${versionOf(claude) ?? ''} ${defectOf(claude) ?? ''}`
   }
 
   /** The state of what would be found, at most `ageMs` milliseconds old. */

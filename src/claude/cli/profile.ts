@@ -207,6 +207,10 @@ export function toTurn(request: RunRequest): Turn {
   }
 }
 
+/** Whether a process of it does what only some executables can do, besides reading a past from a file. */
+export const usesAbilities = ({ reusable, prompt, opensHistory, byTurn }: Profile): boolean =>
+  reusable || prompt.kind === 'by-turn' || opensHistory || Object.values(byTurn).includes(true)
+
 /** The pool's key: equal for profiles whose processes are interchangeable. */
 export function profileKey(profile: Profile): string {
   return createHash('sha256').update(JSON.stringify(profile)).digest('base64url')

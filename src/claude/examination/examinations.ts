@@ -70,6 +70,8 @@ export class Examinations implements AbilityBook {
   /** By executable: what failed in use. Forgotten when the server ends. */
   readonly #lost = new Map<string, Map<AbilityName, string>>()
   readonly #defects = new Map<string, string>()
+  /** By executable: the version that a process of it has reported instead. */
+  readonly #versions = new Map<string, string>()
   readonly #closing = new AbortController()
   #cancelRetry = () => {}
 
@@ -83,6 +85,7 @@ export class Examinations implements AbilityBook {
   }
 
   of(claude: ExecutableId): Abilities {
+    if (this.#versions.has(keyOf(claude))) return noAbilities
     const lost = this.#lost.get(keyOf(claude))
     const found = this.#found(keyOf(claude))
     return lost === undefined ? found : withoutThe([...lost.keys()], found)
@@ -107,6 +110,15 @@ export class Examinations implements AbilityBook {
     if (this.#options.examine !== null) this.#defects.set(keyOf(claude), reason)
   }
 
+  noteVersion(claude: ExecutableId, reported: string): void {
+    if (this.#options.examine !== null) this.#versions.set(keyOf(claude), reported)
+  }
+
+  /** The version that a process of it has reported; null if that is the one that it says, or none is known. */
+  versionOf(claude: ExecutableId): string | null {
+    return this.#versions.get(keyOf(claude)) ?? null
+  }
+
   defectOf(claude: ExecutableId): string | null {
     const { hasStandIn = () => true } = this.#options
     const [defect = null] = this.defectsOf(claude)
@@ -121,6 +133,11 @@ export class Examinations implements AbilityBook {
 
   /** Null if it is not known yet what it can do. */
   missingOf(claude: ExecutableId): Partial<Record<AbilityName, string>> | null {
+    const other = this.versionOf(claude)
+    if (other !== null) {
+      const reason = `its --version prints ${claude.version}, and its processes are of version ${other}`
+      return Object.fromEntries(abilityNames.map((name) => [name, reason]))
+    }
     const lost = Object.fromEntries(this.#lost.get(keyOf(claude)) ?? [])
     const examined = this.#examined.get(keyOf(claude))
     return examined === undefined && this.#options.examine !== null ? null : { ...examined?.missing, ...lost }

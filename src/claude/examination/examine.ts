@@ -117,6 +117,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
         onLost({ ability, reason: message })
       },
       addDefect: () => {},
+      noteVersion: () => {},
       defectOf: () => null,
     },
   }

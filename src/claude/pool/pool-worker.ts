@@ -19,7 +19,7 @@ export type PoolWorker = {
   readonly spawnMode: SpawnMode
   /** The state of the executable and of the settings files when the process was started; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
-  /** Resolves when the process can take a turn; rejects with an AppError if it cannot be started. */
+  /** Resolves when the process can take a turn; rejects with an AppError if it cannot be started, or with ClaudeReplaced. */
   readonly ready: Promise<{ models: ModelInfo[] }>
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>

@@ -7,7 +7,7 @@ import type { ModelInfo } from '@anthropic-ai/claude-agent-sdk'
 import type { Agent, AgentStats, ModelFact, RunRequest } from '../../core/agent.ts'
 import type { AnsweredBy, ApprovalAnswer, RunEvent } from '../../core/events.ts'
 import { AppError, shuttingDown } from '../../errors.ts'
-import { type AbilityBook, AbilityFailed, type AbilityName, AbilityRefused } from '../cli/abilities.ts'
+import { type AbilityBook, AbilityFailed, type AbilityName, AbilityRefused, ClaudeReplaced } from '../cli/abilities.ts'
 import { type Turn, toTurn } from '../cli/profile.ts'
 import { readSettingsState } from '../cli/settings-fingerprint.ts'
 import type { PlanLimits } from '../process/plan-limits.ts'
@@ -20,7 +20,6 @@ import { type RequestContext, type ResolvedRequest, resolveRequest } from './res
 import { type Acquired, runAttempts } from './run-attempts.ts'
 import { HolderGone, LoadingFailed, Scheduler, type SchedulerContext } from './scheduler.ts'
 import { SessionLocks } from './session-locks.ts'
-import { ClaudeReplaced } from './spawn-worker.ts'
 import { existingSession, holdsConversation, isSpare } from './worker-selection.ts'
 
 export type PoolContext = RequestContext &

@@ -6,6 +6,7 @@ import type { Observer } from '../../core/observer.ts'
 import { shuttingDown, toAppError } from '../../errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { memoryWatch } from '../../platform/memory-pressure.ts'
+import { ClaudeReplaced } from '../cli/abilities.ts'
 import { canContinue, profileKey } from '../cli/profile.ts'
 import type { SpawnMode } from '../cli/sdk-options.ts'
 import { Demand, shortWaitMs } from './demand.ts'
@@ -297,9 +298,11 @@ export class Scheduler {
 
   /** The waiter gets a second process, then the reason why there is none. */
   #onFailedStart(error: unknown, key: string, waiter: Waiter | null): void {
-    this.#context.onWarning('a CLI process could not be started', { reason: String(error) })
+    const isReplaced = error instanceof ClaudeReplaced
+    if (!isReplaced) this.#context.onWarning('a CLI process could not be started', { reason: String(error) })
     this.#recentProfiles.remove(key)
     const isWaiting = waiter !== null && this.#waiting.includes(waiter)
+    if (isWaiting && isReplaced) return waiter.reject(error)
     if (isWaiting && waiter.turn.loaded) return waiter.reject(new LoadingFailed(waiter.claude, error))
     const victim = isWaiting ? waiter : this.#waiting.all().find((each) => each.key === key)
     if (victim !== undefined && ++victim.failedStarts > 1) victim.reject(error)

@@ -2,14 +2,11 @@
 // the working folder is where it was when it was checked. Both may have changed while the request waited.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { AppError } from '../../errors.ts'
-import type { AbilityBook } from '../cli/abilities.ts'
+import { type AbilityBook, ClaudeReplaced } from '../cli/abilities.ts'
 import { fileStamp } from '../cli/file-stamp.ts'
 import { Worker } from '../process/worker.ts'
 import type { WorkerContext } from '../process/worker-context.ts'
 import type { Spawn } from './pool-worker.ts'
-
-/** The executable was replaced after its version was read, or given up: find out again which one to use. */
-export class ClaudeReplaced extends Error {}
 
 function realFolder(path: string): string | null {
   try {
@@ -39,8 +36,8 @@ function toSpawnError(error: unknown): unknown {
   return new AppError('invalid_request', text)
 }
 
-export type SpawnContext = Omit<WorkerContext, 'claude' | 'onDefect'> & {
-  abilities: Pick<AbilityBook, 'addDefect' | 'defectOf'>
+export type SpawnContext = Omit<WorkerContext, 'claude' | 'onDefect' | 'onVersion'> & {
+  abilities: Pick<AbilityBook, 'addDefect' | 'defectOf' | 'noteVersion'>
 }
 
 export const workerSpawner =
@@ -50,7 +47,8 @@ export const workerSpawner =
       if (abilities.defectOf(claude) !== null) throw new ClaudeReplaced(`${claude.path} is not used any more`)
       checkSpawn(claude, profile.cwd)
       const onDefect = (reason: string) => abilities.addDefect(claude, reason)
-      return new Worker(profile, mode, fingerprint, { ...context, claude, onDefect })
+      const onVersion = (reported: string) => abilities.noteVersion(claude, reported)
+      return new Worker(profile, mode, fingerprint, { ...context, claude, onDefect, onVersion })
     } catch (error) {
       throw toSpawnError(error)
     }

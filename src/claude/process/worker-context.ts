@@ -29,5 +29,7 @@ export type WorkerContext = {
   nice?: number
   /** A process for a plain model was not what it should be. */
   onDefect: (reason: string) => void
+  /** A process has reported another version than its executable. */
+  onVersion: (reported: string) => void
   onWarning: (message: string, facts: Record<string, unknown>) => void
 }

@@ -13,12 +13,12 @@ import type { AnsweredBy, ApprovalAnswer } from '../../core/events.ts'
 import { AppError, toAppError } from '../../errors.ts'
 import { isObject } from '../../platform/json.ts'
 import { secretValues } from '../../platform/redact.ts'
-import { AbilityFailed, AbilityRefused } from '../cli/abilities.ts'
+import { AbilityFailed, AbilityRefused, ClaudeReplaced } from '../cli/abilities.ts'
 import { childEnvironment, markerName } from '../cli/environment.ts'
 import { processFailure } from '../cli/errors-from-sdk.ts'
 import { fixedEnvironment, plainEnvironment } from '../cli/plain-mode-options.ts'
 import { planOptions } from '../cli/plan-mode-hook.ts'
-import { type Profile, profileKey, type Turn } from '../cli/profile.ts'
+import { type Profile, profileKey, type Turn, usesAbilities } from '../cli/profile.ts'
 import { type PromptDistance, PromptSwitch } from '../cli/prompt-switch.ts'
 import { sdk } from '../cli/sdk.ts'
 import { type SpawnMode, toSdkOptions } from '../cli/sdk-options.ts'
@@ -65,7 +65,7 @@ export class Worker {
   readonly spawnMode: SpawnMode
   /** The state of the settings files when the process read them; see claude/cli/settings-fingerprint.ts. */
   readonly fingerprint: string
-  /** Resolves when the process can take a turn; rejects with an AppError if it cannot be started. */
+  /** Resolves when the process can take a turn; rejects with an AppError if it cannot be started, or with ClaudeReplaced. */
   readonly ready: Promise<SDKControlInitializeResponse>
   /** Resolves when the process is gone. */
   readonly gone: Promise<void>
@@ -192,6 +192,7 @@ export class Worker {
     died.catch(() => {})
     try {
       const reported = await Promise.race([this.#query.initializationResult().catch(() => died), tooLate, died])
+      this.#checkVersion(reported.claude_code_version)
       const facts = { ...reported, models: usableModels(reported.models) }
       const mismatch = startMismatch(this.profile, facts)
       if (mismatch !== null) throw this.#mismatch(mismatch)
@@ -201,8 +202,17 @@ export class Worker {
       return facts
     } catch (error) {
       void this.retire()
-      throw toAppError(error)
+      throw error instanceof ClaudeReplaced ? error : toAppError(error)
     }
+  }
+
+  /** Where `claude` is a wrapper, its file says nothing about the program: nobody has examined what another version can do. */
+  #checkVersion(reported: unknown): void {
+    const { path, version } = this.#context.claude
+    if (typeof reported !== 'string' || reported === version) return
+    this.#context.onVersion(reported)
+    if (this.spawnMode.kind === 'load' || usesAbilities(this.profile))
+      throw new ClaudeReplaced(`${path} starts ${reported} instead of ${version}`)
   }
 
   /** It would answer nothing else either, and does not hear a request to end. */

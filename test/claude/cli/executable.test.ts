@@ -209,6 +209,25 @@ test('a claude that is installed in an earlier folder of the search path is used
   assert.deepEqual(changes, [`${later} > ${earlier}`, `${earlier} > ${later}`])
 })
 
+test('a wrapper is asked for its version again if a process of it has reported another', onPosix, async (t) => {
+  const scene = setUp(t)
+  const target = makeClaude(scene, 'target')
+  mkdirSync(join(scene.folders.root, 'two'))
+  writeFileSync(join(scene.folders.root, 'two', 'claude'), `#!/bin/sh\nexec '${target}' "$@"\n`, { mode: 0o755 })
+  const changes: string[] = []
+  const executable = new Executable(null, scene.environment, {
+    onChange: ({ from, to }) => void changes.push(`${from?.version} > ${to?.version}`),
+    versionOf: ({ version }) => (version === newer && reported ? '2.99.1' : null),
+  })
+  let reported = false
+  assert.equal((await executable.claude()).version, newer)
+  makeClaude(scene, 'target', '2.99.1 (Claude Code)')
+  assert.equal((await executable.claude()).version, newer)
+  reported = true
+  assert.equal((await executable.claude()).version, '2.99.1')
+  assert.deepEqual(changes, [`${newer} > 2.99.1`])
+})
+
 test('a claude that hangs is killed when it is not wanted any more', onPosix, async (t) => {
   const scene = setUp(t)
   const executable = new Executable(makeHanging(scene, 'two'), scene.environment)

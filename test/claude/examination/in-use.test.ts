@@ -45,3 +45,11 @@ for (const change of ['new-tool', 'new-command']) {
     },
   )
 }
+
+test('a process that reports another version than its file is used without what only some can do', async (t) => {
+  const server = await startUnnoticed(t, 'other-version', 'rewind-lies-well', 'prompt-ignored', 'model-ignored')
+  await checkConversations(server)
+  const { abilities, claude_warnings: warnings } = await readinessOf(server)
+  assert.deepEqual(new Set(Object.values(abilities)), new Set(['not_available']))
+  assert.match(warnings[0]?.message ?? '', /its --version prints .+, and its processes are of version 9\.9\.9/)
+})
