@@ -10,6 +10,8 @@ import { killAll, markedProcesses, processTree } from './process-tree.ts'
 import { StdoutGate } from './stdout-gate.ts'
 
 const stderrBytesMax = 64 * 1024
+/** So much is kept before that: a secret that the cut falls into is not recognized, and must not be shown. */
+const stderrMarginBytes = 16 * 1024
 /** How long a CLI may take to stop its own commands after SIGTERM; 1.6 s was the longest seen. */
 const termGraceMs = 4000
 
@@ -47,6 +49,7 @@ export class CliProcess {
   readonly #secrets: readonly string[]
   readonly #nice: number
   #stderr = ''
+  #isStderrCut = false
   #settle: (exit: CliExit) => void = () => {}
   readonly #close: () => void
   #ending: Promise<void> | null = null
@@ -80,7 +83,8 @@ export class CliProcess {
 
   /** The end of its stderr output, without secrets. */
   get stderrTail(): string {
-    return maskSecrets(maskValues(this.#stderr, this.#secrets)).trim()
+    const text = maskSecrets(maskValues(this.#stderr, this.#secrets))
+    return (this.#isStderrCut ? text.slice(stderrMarginBytes) : text).trim()
   }
 
   /** Pass this to the SDK as `spawnClaudeCodeProcess`. */
@@ -101,7 +105,9 @@ export class CliProcess {
     child.stdin.on('error', () => {})
     child.stdout.pipe(this.gate)
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-stderrBytesMax)
+      const all = this.#stderr + text
+      this.#stderr = all.slice(-(stderrBytesMax + stderrMarginBytes))
+      this.#isStderrCut ||= all.length > this.#stderr.length
     })
     if (child.pid !== undefined) live.add(child.pid)
     if (child.pid !== undefined && this.#nice > 0) giveWay(child.pid, this.#nice)
