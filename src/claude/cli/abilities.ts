@@ -56,6 +56,8 @@ export type AbilityBook = {
   addDefect(claude: ExecutableId, reason: string): void
   /** Notes the version that a process of it has reported, if that is another: its file starts another program by now. */
   noteVersion(claude: ExecutableId, reported: string): void
+  /** Resolves when the executable is not being examined, or not any more. */
+  examined(claude: ExecutableId): Promise<void>
   /** Why the executable is not used; null if it is. */
   defectOf(claude: ExecutableId): string | null
 }

@@ -158,6 +158,10 @@ export class Examinations implements AbilityBook {
     await underWay
   }
 
+  async examined(claude: ExecutableId): Promise<void> {
+    await this.#underWay.get(keyOf(claude))
+  }
+
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#closing.abort()

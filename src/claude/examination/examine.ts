@@ -118,6 +118,7 @@ function poolFor(claude: SpawnSpec['claude'], parts: PoolParts): Pool {
       },
       addDefect: () => {},
       noteVersion: () => {},
+      examined: async () => {},
       defectOf: () => null,
     },
   }

@@ -192,8 +192,9 @@ export class Pool implements Agent {
 
   /** Null if the executable was replaced meanwhile. */
   async #waitForWorker(request: RunRequest, turn: Turn, signal: AbortSignal): Promise<Found | null> {
+    let resolved: ResolvedRequest | null = null
     try {
-      const resolved = await orAbort(this.#resolve(request, turn), signal)
+      resolved = await orAbort(this.#resolve(request, turn), signal)
       const isLong = this.#longHistories.accepts(resolved) && !this.#scheduler.isHeld(resolved)
       const loading = isLong ? await this.#prepareLoading(resolved, signal) : null
       if (loading !== null) return await this.#load(loading, signal)
@@ -204,8 +205,16 @@ export class Pool implements Agent {
       if (error instanceof HolderGone || error instanceof LoadingFailed)
         return this.#waitForWorker(request, turn, signal)
       if (error instanceof ClaudeReplaced) return null
+      if (resolved !== null && (await this.#isPassedOver(resolved, error, signal))) return null
       throw error
     }
+  }
+
+  /** Whether a process did not start because its executable, which is being examined, is of no use: another one is used then. */
+  async #isPassedOver({ claude }: ResolvedRequest, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!(error instanceof AppError) || error.code !== 'claude_failed') return false
+    await orAbort(this.#context.abilities.examined(claude), signal)
+    return this.#context.abilities.defectOf(claude) !== null
   }
 
   /** The request with its history as a file; null if it is to be handed over message by message. */

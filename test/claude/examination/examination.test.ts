@@ -7,8 +7,9 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sdkExecutable } from '../../../src/claude/cli/executable.ts'
 import { processesIn } from '../../faults/killed-scene.ts'
+import { chat } from '../../helpers/client.ts'
 import { extendedTest } from '../../helpers/extended.ts'
-import { fakeCli } from '../../helpers/test-server.ts'
+import { fakeCli, startTestServer } from '../../helpers/test-server.ts'
 import { checkConversations, healthOf, startAltered, startExamining } from './altered-cli.ts'
 
 const inUse = {
@@ -113,6 +114,12 @@ extendedTest('an unchanged CLI keeps every ability, and is examined once', async
   assert.equal(entry?.path, fakeCli('altered'))
   assert.deepEqual(entry?.examined, { missing: {}, defects: [], isUncertain: false })
   assert.equal(server.logLines.filter(({ msg }) => msg === 'examined the CLI').length, 1)
+})
+
+test('a request that comes while a CLI that cannot be started is examined is answered by the one that takes over', async (t) => {
+  const server = await startTestServer(t, { fake: 'crash-at-start', examines: true })
+  await chat(server, { tools: [], system_prompt: 'S', prompt: 'hi' })
+  assert.equal((await healthOf(server)).claude_path, sdkExecutable())
 })
 
 test('a server that is stopped in the middle of an examination ends at once, and leaves no process', {
