@@ -88,6 +88,11 @@ const toCli = {
     if (decision !== undefined) decision.permissionDecision = 'deny'
     return line
   },
+  // It does not start if the answer is to follow a schema.
+  'schema-exits': (line) => {
+    if (line.request?.jsonSchema !== undefined) process.exit(1)
+    return line
+  },
   // The schema of the answer is forgotten.
   'schema-forgotten': (line) => {
     if (line.request?.subtype === 'initialize') delete line.request.jsonSchema

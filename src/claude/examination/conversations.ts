@@ -160,13 +160,21 @@ export class Conversations {
     const options = { ...wanted.options, jsonSchema: answerSchema }
     const answer = { answer: randomUUID() }
     const request = { ...wanted, options, prompt: [text('Answer.')], past: [] }
-    const exchange = await this.#ask(request, { tool: answerTool, input: answer }).catch(toNoAnswer)
+    const exchange = await this.#ask(request, { tool: answerTool, input: answer }).catch((error) =>
+      this.#toNoAnswer(error),
+    )
     const offered = exchange?.received[0]?.body.tools?.find(({ name }) => name === answerTool)
     this.#check(
       JSON.stringify(offered?.input_schema) === JSON.stringify(answerSchema) &&
         JSON.stringify(exchange?.end.structuredOutput) === JSON.stringify(answer),
       'an answer that follows a schema did not come back',
     )
+  }
+
+  /** The model was asked, and its answer did not come back; other failures are of the process. */
+  #toNoAnswer(error: unknown): null {
+    if (error instanceof AppError && error.code === 'claude_failed' && this.#received().length > 0) return null
+    throw error
   }
 
   async #look({ received }: Exchange, difference: Difference, messages: ConversationMessage[]): Promise<void> {
@@ -242,12 +250,6 @@ function outOfTime(): AbortSignal {
   const late = new AppError('timeout', `a request took longer than ${requestMs / 1000} s`)
   setTimeout(() => controller.abort(late), requestMs).unref()
   return controller.signal
-}
-
-/** The model was asked, and its answer did not come back; other failures are of the process. */
-function toNoAnswer(error: unknown): null {
-  if (error instanceof AppError && error.code === 'claude_failed') return null
-  throw error
 }
 
 type Wanted = {

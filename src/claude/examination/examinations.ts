@@ -173,6 +173,9 @@ export class Examinations implements AbilityBook {
     const { onExamined, onFailure } = this.#options
     try {
       const examined = await examine(claude, this.#closing.signal)
+      const isFine = examined.defects.length === 0 && Object.keys(examined.missing).length === 0
+      // It may have been away for a moment only, as during an installation that failed.
+      if (!isFine && this.#isReplaced(claude)) return this.#retryLater(claude)
       this.#examined.set(keyOf(claude), examined)
       onExamined?.(claude, examined)
       if (!examined.isUncertain) this.#write(claude, examined)

@@ -79,6 +79,7 @@ const unusable: DefectRow[] = [
   ['prompts-interpreted', /a prompt did not reach the model/],
   ['answers-lost', /other messages reached the model/],
   ['calls-not-deferred', /the model was asked 2 times/],
+  ['schema-exits', /ended while it was starting/],
   ['schema-forgotten', /an answer that follows a schema did not come back/],
 ]
 

@@ -1,6 +1,6 @@
 // What is remembered about executables: what was found, what failed since, and for how long.
 import assert from 'node:assert/strict'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -65,6 +65,32 @@ test('what was found is kept for the next server, and for no other version of it
   const other = open(fine, { serverVersion: '2.0.0' })
   assert.deepEqual(other.examinations.of(claude), noAbilities)
   assert.deepEqual(notes, ['examined'])
+})
+
+test('what was found while the file was replaced counts for nothing, and if it comes back it is examined again', async (t) => {
+  const { open, file, notes } = scene(t)
+  const { root } = makeFolders(t)
+  const program = join(root, 'claude')
+  writeFileSync(program, '')
+  const moved = { path: program, version: '2.1.330', state: fileStamp(program) }
+  const clock = new HandClock()
+  let count = 0
+  const { examinations } = open(fine, {
+    clock,
+    examine: async () => {
+      if (count++ > 0) return fine
+      renameSync(program, `${program}.away`)
+      return { missing: {}, defects: ['it did not answer'], isUncertain: false }
+    },
+  })
+  await examinations.examine(moved)
+  assert.equal(examinations.defectOf(moved), null)
+  assert.equal(existsSync(file), false)
+  renameSync(`${program}.away`, program)
+  await clock.advance(600_001)
+  await examinations.examine(moved)
+  assert.deepEqual(examinations.of(moved), allAbilities)
+  assert.deepEqual([notes, count], [['examined'], 2])
 })
 
 test('an examination that did not look for every ability counts for nothing', (t) => {
