@@ -13,7 +13,7 @@ const { call } = installation()
 const slips: [words: string, code: number, message: RegExp, see: string][] = [
   ['keys --data-dir x', 2, /^claude-serve: before --data-dir, say what to do: keys create, keys edit, /, 'keys'],
   ['keys --data-dir x list', 2, /before --data-dir, say what to do/, 'keys'],
-  ['batch --url x run f', 2, /before --url, say what to do: batch run$/, 'batch'],
+  ['batch --url x run f', 2, /before --url, say what to do: batch run, batch cancel$/, 'batch'],
   ['service --json', 2, /before --json, say what to do: service install/, 'service'],
   ['batch run f', 2, /^claude-serve: -o, --output <file> is required$/, 'batch run'],
   ['keys list --jsn', 2, /unknown option '--jsn' \(Did you mean --json\?\)$/, 'keys list'],
