@@ -145,9 +145,19 @@ export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.ou
   return parsePart(schema, body, '')
 }
 
+/** zod compares the `length` of a value before it looks at its type, and throws if an object has one that is no number. */
+function safeParse<T extends z.ZodObject>(schema: T, body: unknown) {
+  try {
+    return schema.safeParse(body)
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new AppError('invalid_request', 'the body has an object with a field length where a text or a list belongs')
+  }
+}
+
 /** The part of a body at `path`, whose schema depends on its own type field. Throws `invalid_request`. */
 export function parsePart<T extends z.ZodObject>(schema: T, body: unknown, path: string): z.output<T> {
-  const parsed = schema.safeParse(body)
+  const parsed = safeParse(schema, body)
   if (parsed.success) return parsed.data
   const first = parsed.error.issues[0]
   if (first === undefined) throw new AppError('invalid_request', 'the body is not valid')

@@ -121,3 +121,9 @@ test('a number in a query is read from its digits, within its limits', () => {
 test('a parameter that was sent twice is refused by its name', () => {
   assert.deepEqual(query({ limit: ['1', '2'] }), ['limit was sent more than once', 'limit'])
 })
+
+test('an object that has a length is no text', () => {
+  const schema = z.object({ model: z.string().min(1) })
+  const body = { model: { length: { toString: 'x' } } }
+  assert.throws(() => parseBody(schema, body), { code: 'invalid_request', message: /an object with a field length/ })
+})
