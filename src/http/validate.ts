@@ -150,7 +150,7 @@ function safeParse<T extends z.ZodObject>(schema: T, body: unknown) {
   try {
     return schema.safeParse(body)
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error
+    if (!(error instanceof TypeError && error.message.includes('to primitive value'))) throw error
     throw new AppError('invalid_request', 'the body has an object with a field length where a text or a list belongs')
   }
 }

@@ -1,4 +1,5 @@
-// The command `batch run`: checks its options and sets up what the lines need: files, server, progress and signals. Prints the summary.
+// The commands `batch run`, which checks its options, sets up what the lines need (files, server, progress, signals) and prints the
+// summary, and `batch cancel`.
 
 import { isObject, parseJson } from '../../platform/json.ts'
 import { type ExitCode, notAccepted, note, print, printJson, readCount, runCommand } from '../command.ts'

@@ -107,6 +107,13 @@ export const prompt = (tag: string, fields: Record<string, unknown> = {}) =>
 /** Without tools, processes are reused, which saves their startup time. */
 export const light = { tools: [] }
 
+/** An input line with that tag as its id. */
+export const line = (tag: string, fields: Record<string, unknown> = {}) => ({
+  id: tag,
+  prompt: prompt(tag, fields),
+  ...light,
+})
+
 /** How many requests with this tag the model received. */
 export const requestCount = ({ requests }: { requests: readonly { raw: string }[] }, tag: string): number =>
   requests.filter(isFor(tag)).length

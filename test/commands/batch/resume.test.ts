@@ -11,6 +11,7 @@ import {
   batch,
   isFor,
   light,
+  line,
   outputOf,
   prompt,
   readOutput,
@@ -23,8 +24,6 @@ import {
 const shared = await shareServer()
 
 const io = ['in.jsonl', '-o', 'out.jsonl']
-
-const line = (tag: string, fields: Record<string, unknown> = {}) => ({ id: tag, prompt: prompt(tag, fields), ...light })
 
 const hangsOnce = { hang: 'headers', times: 1 }
 

@@ -16,7 +16,7 @@ import {
   batch,
   batchProcess,
   isFor,
-  light,
+  line,
   outputOf,
   prompt,
   readOutput,
@@ -26,8 +26,6 @@ import {
 } from './process.ts'
 
 const io = ['in.jsonl', '-o', 'out.jsonl', '--server-side']
-
-const line = (tag: string, fields: Record<string, unknown> = {}) => ({ id: tag, prompt: prompt(tag, fields), ...light })
 
 /** A way to the model on which requests wait, from when they are told to until they may pass. */
 async function startGate(t: TestContext, { port }: Pick<Upstream, 'port'>) {
